@@ -1,0 +1,1 @@
+"""Everything of the pack that runs without ComfyUI."""
