@@ -41,9 +41,7 @@ class SystemClock:
         return stop.wait(max(0.0, delay_s))
 
 
-def growing(
-    first_s: float, *, factor: float, cap_s: float, spread: float = 0.1
-) -> Iterator[float]:
+def growing(first_s: float, *, factor: float, cap_s: float, spread: float = 0.1) -> Iterator[float]:
     """Delays that grow to a cap and never end, each spread at random.
 
     Args:

@@ -1,0 +1,158 @@
+"""The project's commands, each doing its own set-up: `python scripts/run.py demo`.
+
+demo      From two files to frames, through the practice service (or APIXO with LIVE=1).
+test      Everything that is checked: style, types, tests of Python and of the browser side.
+fix       Format and mend what the formatter can.
+samples   Draw the sample inputs.
+bench     Measure; takes minutes.
+crash     Kill and restart at every state; takes minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+RUNTIME = ("requirements.txt",)
+EVERYTHING = ("requirements.txt", "requirements-dev.txt")
+
+
+def say(text: str) -> None:
+    """One line on the screen, in order with what the children print."""
+    print(text, flush=True)
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> int:
+    """Run one command and give its exit code."""
+    say("$ " + " ".join(Path(c).name if isinstance(c, Path) else c for c in command))
+    return subprocess.run([str(c) for c in command], cwd=cwd, check=False).returncode
+
+
+def set_up(files: tuple[str, ...]) -> None:
+    """Make the private environment, or bring it up to these requirement files."""
+    stamps = [VENV / f"{name}.stamp" for name in files]
+    wanted = [
+        hashlib.sha256(
+            (ROOT / name).read_bytes() + (ROOT / "constraints.txt").read_bytes()
+        ).hexdigest()
+        for name in files
+    ]
+    found = [stamp.read_text() if stamp.exists() else "" for stamp in stamps]
+    if PYTHON.exists() and found == wanted:
+        return
+    if sys.version_info < (3, 10):
+        sys.exit(f"Python {sys.version.split()[0]} is too old. Use Python 3.10 or newer.")
+    if not PYTHON.exists():
+        say("Making a private environment in .venv (once) …")
+        venv.create(VENV, with_pip=True, clear=VENV.exists())
+    say("Installing what the pack needs (PyTorch is the large one) …")
+    requirements = [word for name in files for word in ("-r", name)]
+    install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    code = run(*install, "-c", "constraints.txt", *requirements)
+    if code:
+        sys.exit("The installation failed; pip says why above. Mend that and run this again.")
+    for stamp, text in zip(stamps, wanted, strict=True):
+        stamp.write_text(text)
+
+
+def demo() -> int:
+    """Run the whole way once and leave its report."""
+    set_up(RUNTIME)
+    return run(PYTHON, ROOT / "scripts" / "demo.py")
+
+
+def test() -> int:
+    """Run every check, and say at the end which of them failed."""
+    set_up(EVERYTHING)
+    failed = [name for name, check in CHECKS.items() if check() != 0]
+    say("All checks passed." if not failed else f"FAILED: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def fix() -> int:
+    """Format and mend."""
+    set_up(EVERYTHING)
+    return run(PYTHON, "-m", "ruff", "check", "--fix", ".") | run(PYTHON, "-m", "ruff", "format")
+
+
+def samples() -> int:
+    """Draw the sample inputs."""
+    set_up(RUNTIME)
+    return run(PYTHON, ROOT / "scripts" / "draw_samples.py")
+
+
+def bench() -> int:
+    """Measure everything that is promised in figures."""
+    set_up(EVERYTHING)
+    return run(PYTHON, ROOT / "benchmarks" / "run.py", *sys.argv[2:])
+
+
+def crash() -> int:
+    """Kill and restart at every state."""
+    set_up(EVERYTHING)
+    return run(PYTHON, ROOT / "scripts" / "crash.py", *sys.argv[2:])
+
+
+def _style() -> int:
+    return run(PYTHON, "-m", "ruff", "check", ".") | run(
+        PYTHON, "-m", "ruff", "format", "--check", "."
+    )
+
+
+def _types() -> int:
+    return run(PYTHON, "-m", "pyright", "--pythonpath", PYTHON, "--warnings")
+
+
+def _tests() -> int:
+    return run(PYTHON, "-m", "pytest", "-q", "-ra", "--durations=10")
+
+
+def _browser_side() -> int:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        say("SKIPPED: the browser side's tests need Node.js 20 or newer on the PATH.")
+        return 0
+    folder = ROOT / "tests" / "web"
+    if not (folder / "node_modules").exists():
+        code = run(npm, "ci", "--silent", "--no-audit", "--no-fund", cwd=folder)
+        if code:
+            return code
+    return run(npm, "test", "--silent", cwd=folder)
+
+
+CHECKS = {
+    "style": _style,
+    "types": _types,
+    "tests": _tests,
+    "browser side": _browser_side,
+}
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "fix": fix,
+    "samples": samples,
+    "bench": bench,
+    "crash": crash,
+}
+
+
+def main() -> int:
+    """Run the command that was named."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        say(__doc__ or "")
+        return 2
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    return COMMANDS[name]()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
