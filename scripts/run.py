@@ -48,7 +48,7 @@ def set_up(files: tuple[str, ...]) -> None:
     found = [stamp.read_text() if stamp.exists() else "" for stamp in stamps]
     if PYTHON.exists() and found == wanted:
         return
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - an older one may well be asked to run this
         sys.exit(f"Python {sys.version.split()[0]} is too old. Use Python 3.10 or newer.")
     if not PYTHON.exists():
         say("Making a private environment in .venv (once) …")
