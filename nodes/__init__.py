@@ -1,0 +1,1 @@
+"""What the graph sees: a schema and a call, one file a family."""

@@ -1,0 +1,191 @@
+"""The inputs that several nodes share, in the order in which workflows store them.
+
+Never rename or reorder an input once released: widget values are stored by position.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._host import io
+
+CATEGORY = "video/Wan Animate (APIXO)"
+MAX_SEED = 2**31 - 1
+"""Source: API.md, "Body of the submit"."""
+
+WAN_TASK = io.Custom("APIXO_WAN_TASK")
+
+
+def character_inputs() -> list[Any]:
+    """Picture and clip, as media from the graph."""
+    return [
+        io.Image.Input(
+            "character",
+            optional=True,
+            tooltip="One picture of the character. For several characters wire in a list: "
+            "each becomes a task of its own.",
+        ),
+        io.Mask.Input(
+            "character_mask",
+            optional=True,
+            tooltip="The MASK that Load Image gives for a transparent picture; what it hides "
+            "becomes white.",
+        ),
+        *motion_inputs(),
+    ]
+
+
+def motion_inputs() -> list[Any]:
+    """The clip, as VIDEO or as frames."""
+    return [
+        io.Video.Input(
+            "motion",
+            optional=True,
+            tooltip="The clip, as VIDEO. Give this, or motion_frames, or motion_url.",
+        ),
+        io.Image.Input(
+            "motion_frames",
+            optional=True,
+            tooltip="The clip, as a batch of frames. Wire its frame rate in as well.",
+        ),
+        io.Audio.Input(
+            "audio",
+            optional=True,
+            tooltip="Sound for the clip. With a VIDEO it takes the place of the video's own.",
+        ),
+    ]
+
+
+def frame_rate_input() -> Any:
+    """The rate of `motion_frames`."""
+    return io.Float.Input(
+        "frame_rate",
+        default=0.0,
+        min=0.0,
+        max=240.0,
+        step=0.001,
+        tooltip="Frames per second of motion_frames; not used for a VIDEO or a URL. "
+        "23.976, 29.97 and 59.94 are taken as the exact broadcast rates.",
+    )
+
+
+def task_inputs() -> list[Any]:
+    """Every parameter of the service."""
+    return [
+        io.Combo.Input(
+            "type",
+            options=["replace", "animate"],
+            default="replace",
+            tooltip="replace: the person in the clip becomes the character. "
+            "animate: the character moves like the person in the clip.",
+        ),
+        io.Combo.Input(
+            "resolution",
+            options=["480p", "720p"],
+            default="480p",
+            tooltip="Size of the result; 720p costs more a second.",
+        ),
+        io.String.Input(
+            "prompt",
+            default="",
+            multiline=True,
+            tooltip="Optional words about the result. In practice mode, "
+            "“practice:fail CONTENT_VIOLATION” or “practice:slow 20” try out your graph.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=-1,
+            max=MAX_SEED,
+            control_after_generate=io.ControlAfterGenerate.fixed,
+            tooltip="The same inputs with the same seed are not bought twice: change it for a "
+            "new take. -1 lets the service choose.",
+        ),
+        io.Combo.Input(
+            "provider",
+            options=["key default", "auto", "value", "official"],
+            default="key default",
+            tooltip="Which route APIXO takes; “key default” leaves it to the settings of your key.",
+        ),
+        io.Combo.Input(
+            "host",
+            options=["auto", "object store", "this ComfyUI", "temporary host"],
+            default="auto",
+            tooltip="How picture and clip reach the service. auto takes what the settings of this "
+            "installation allow, in that order.",
+        ),
+        io.Combo.Input(
+            "sound",
+            options=["keep", "none"],
+            default="keep",
+            tooltip="keep: the clip's sound goes up with it, and is put back where the result is "
+            "silent. none: neither.",
+        ),
+    ]
+
+
+def url_inputs() -> list[Any]:
+    """The URL twins of both media inputs."""
+    return [
+        io.String.Input(
+            "character_url",
+            default="",
+            tooltip="Public address of the picture, instead of the character input.",
+        ),
+        io.String.Input(
+            "motion_url",
+            default="",
+            tooltip="Public address of an MP4, MOV or M4V, instead of the motion inputs.",
+        ),
+    ]
+
+
+def frame_inputs() -> list[Any]:
+    """Which frames are wanted; what is not wanted is never stored."""
+    return [
+        io.Int.Input(
+            "first_frame",
+            default=0,
+            min=0,
+            max=10_000_000,
+            tooltip="Frames to pass over at the start.",
+        ),
+        io.Int.Input(
+            "frame_count", default=0, min=0, max=10_000_000, tooltip="Frames to give; 0 means all."
+        ),
+        io.Int.Input(
+            "every_nth", default=1, min=1, max=10_000, tooltip="Give every nth frame only."
+        ),
+        io.Int.Input(
+            "longest_side",
+            default=0,
+            min=0,
+            max=16_384,
+            tooltip="Scale frames down so that their longest side has this many pixels; "
+            "0 leaves them as they are.",
+        ),
+    ]
+
+
+def decode_inputs() -> list[Any]:
+    """Whether frames are wanted at all, and which."""
+    return [
+        io.Boolean.Input(
+            "decode_frames",
+            default=True,
+            tooltip="Off: only the video and its sound are given; no memory goes to frames.",
+        ),
+        *frame_inputs(),
+    ]
+
+
+def result_outputs() -> list[Any]:
+    """What comes of a finished task."""
+    return [
+        io.Image.Output("frames", display_name="frames"),
+        io.Video.Output("video", display_name="video"),
+        io.Audio.Output("audio", display_name="audio"),
+        io.Float.Output("frame_rate", display_name="frame_rate"),
+        io.String.Output("task_id", display_name="task_id"),
+        io.String.Output("result_url", display_name="result_url"),
+    ]

@@ -1,0 +1,47 @@
+"""What lives as long as this ComfyUI does: the settings and the service that owns every task."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from ..utils.clock import SystemClock
+from ..utils.settings import SettingsStore
+from ..utils.tasks.service import TaskService
+from ..utils.transport import Transport
+from . import _host as host
+
+log = logging.getLogger(__name__)
+
+_making = threading.Lock()
+_made: list[TaskService] = []
+
+
+def settings_store() -> SettingsStore:
+    """The settings of this installation."""
+    return SettingsStore(host.folders().state)
+
+
+def service() -> TaskService:
+    """The one service of this process; made, and its unfinished tasks taken up, on first use."""
+    with _making:
+        if not _made:
+            clock = SystemClock()
+            made = TaskService(host.folders(), settings_store(), Transport(clock), clock)
+            made.resume()
+            _made.append(made)
+        return _made[0]
+
+
+def has_unfinished_tasks() -> bool:
+    """Whether a ledger lies there with tasks that still need somebody; starts nothing."""
+    from ..utils.tasks.ledger import has_unfinished
+
+    return has_unfinished(host.folders().state)
+
+
+def stop_service() -> None:
+    """Let go of everything; for tests and the end of the process."""
+    with _making:
+        while _made:
+            _made.pop().stop()

@@ -1,0 +1,51 @@
+"""The graph's AUDIO and the pack's sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from torch import Tensor
+
+from ..utils.errors import InputError
+from ..utils.media.types import Sound
+
+
+def to_sound(audio: Any) -> Sound | None:
+    """Read an AUDIO, which may be a lazy mapping or empty.
+
+    Args:
+        audio: `{"waveform": [B, C, T], "sample_rate": int}`, or None.
+
+    Raises:
+        InputError: It is no AUDIO, or holds several sounds at once.
+    """
+    if audio is None:
+        return None
+    try:
+        parts = cast("Mapping[str, Any]", audio)
+        waveform, rate = parts["waveform"], int(parts["sample_rate"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "The audio input holds no sound. Wire the AUDIO of a loader into it, or leave it free."
+        ) from error
+    if not isinstance(waveform, Tensor) or waveform.ndim != 3 or rate <= 0:
+        raise InputError(
+            "The audio input holds no sound of shape (batch, channels, samples). "
+            "Wire the AUDIO of a loader into it, or leave it free."
+        )
+    if waveform.shape[0] > 1:
+        raise InputError(
+            f"The audio input holds {waveform.shape[0]} sounds at once; one is wanted. "
+            "Pick one of the batch, or leave the input free."
+        )
+    if waveform.numel() == 0:
+        return None
+    return Sound(waveform[0], rate)
+
+
+def to_audio(sound: Sound | None) -> dict[str, Any] | None:
+    """The graph's AUDIO for a sound; None where there is none."""
+    if sound is None:
+        return None
+    return {"waveform": sound.waveform.unsqueeze(0), "sample_rate": sound.sample_rate_hz}

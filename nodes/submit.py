@@ -1,0 +1,99 @@
+"""The two halves of the main node: submit now, collect later, on another machine too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..utils.errors import InputError
+from ._host import io
+from .inputs import build_request
+from .outputs import FrameOptions, deliver
+from .schema import (
+    CATEGORY,
+    WAN_TASK,
+    character_inputs,
+    decode_inputs,
+    frame_rate_input,
+    result_outputs,
+    task_inputs,
+    url_inputs,
+)
+from .session import service, settings_store
+from .waiting import watch, watch_acceptance
+
+
+class ApixoWanSubmit(io.ComfyNode):
+    """Hand in a task and go on as soon as the service has accepted it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The node as the graph sees it."""
+        return io.Schema(
+            node_id="ApixoWanSubmit",
+            display_name="Wan Animate Submit (APIXO)",
+            category=CATEGORY,
+            description="Submits a task and lets the queue go on as soon as it is accepted. "
+            "The result is fetched into the output folder by itself; "
+            "“Wan Animate Collect” brings it into a graph.",
+            search_aliases=["wan animate", "apixo"],
+            inputs=[*character_inputs(), frame_rate_input(), *task_inputs(), *url_inputs()],
+            outputs=[
+                WAN_TASK.Output("task", display_name="task"),
+                io.String.Output("task_id", display_name="task_id"),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    async def execute(cls, **inputs: Any) -> io.NodeOutput:
+        """Run the request up to its acceptance."""
+        limit_minutes = settings_store().load().wait_minutes
+        task = service().start(build_request(**inputs))
+        row = await watch_acceptance(task, limit_minutes=limit_minutes)
+        return io.NodeOutput(row.task_id, row.task_id, ui={"text": (f"task {row.task_id}",)})
+
+
+class ApixoWanCollect(io.ComfyNode):
+    """Wait for a task, and fetch what it made."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The node as the graph sees it."""
+        return io.Schema(
+            node_id="ApixoWanCollect",
+            display_name="Wan Animate Collect (APIXO)",
+            category=CATEGORY,
+            description="Waits for a task and gives its frames, video and sound. "
+            "A task id alone is enough, also one from another machine.",
+            search_aliases=["wan animate", "apixo"],
+            inputs=[
+                WAN_TASK.Input("task", optional=True, tooltip="From “Wan Animate Submit”."),
+                io.String.Input(
+                    "task_id", default="", tooltip="The id of a task, where none is wired in."
+                ),
+                *decode_inputs(),
+            ],
+            outputs=result_outputs(),
+            is_output_node=True,
+        )
+
+    @classmethod
+    async def execute(
+        cls, *, task_id: str, task: str | None = None, **frame_options: Any
+    ) -> io.NodeOutput:
+        """Wait for the task's file, and decode it."""
+        wanted = FrameOptions(**frame_options)
+        wanted.selection()
+        typed = task_id.strip()
+        if task and typed and task != typed:
+            raise InputError(
+                f"There are two tasks: {task} is wired in, and {typed[:60]} is typed in. "
+                "Keep one of them."
+            )
+        if not task and not typed:
+            raise InputError(
+                "There is no task. Wire a task in, or type in the id that APIXO's dashboard shows."
+            )
+        limit_minutes = settings_store().load().wait_minutes
+        collected = await watch(service().collect(task or typed), limit_minutes=limit_minutes)
+        return await deliver(collected, wanted)

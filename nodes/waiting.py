@@ -1,0 +1,124 @@
+"""Waiting in a node: it shows what is known, feels Cancel, and may leave while the task goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ..utils.errors import Stopped
+from ..utils.tasks.rows import TaskRow
+from ..utils.tasks.watch import Outcome, Watch, timed_out
+from . import _host as host
+from .status import describe
+
+LOOK_S = 0.1
+"""How often a node looks at the interrupt; COMFYUI.md asks for twice a second."""
+TEXT_S = 0.5
+
+Result = TypeVar("Result")
+
+_decoders = ThreadPoolExecutor(2, thread_name_prefix="apixo-decode")
+
+
+class _Face:
+    """The line and the bar of one node, sent only when they change."""
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
+        self._bar: host.ProgressBar | None = None
+        self._text = ""
+        self._shown_at = 0.0
+
+    def say(self, text: str, *, at_once: bool = False) -> None:
+        """Show a line, at most twice a second."""
+        now = time.monotonic()
+        if text == self._text or (not at_once and now - self._shown_at < TEXT_S):
+            return
+        self._text, self._shown_at = text, now
+        host.show_text(text, self._node_id)
+
+    def fill(self, done: int | None, total: int | None) -> None:
+        """Move the bar, where the length is known."""
+        if done is None or not total:
+            return
+        if self._bar is None:
+            self._bar = host.ProgressBar(self._node_id)
+        self._bar.show(done, total)
+
+
+async def watch(task: Watch, *, limit_minutes: float) -> Outcome:
+    """Wait for a task's file.
+
+    Raises:
+        TaskTimeoutError: The wait limit is over; the task goes on.
+        WanAnimateError: What the task ended with.
+        BaseException: The host's own interruption, after the user pressed Cancel.
+    """
+    await _until(task, lambda: task.done, limit_minutes=limit_minutes)
+    return task.outcome()
+
+
+async def watch_acceptance(task: Watch, *, limit_minutes: float) -> TaskRow:
+    """Wait until the service has accepted a task, and leave it to itself.
+
+    Raises:
+        As `watch`.
+    """
+    await _until(
+        task, lambda: task.done or task.accepted() is not None, limit_minutes=limit_minutes
+    )
+    return task.accepted() or task.outcome().row
+
+
+async def _until(task: Watch, over: Callable[[], bool], *, limit_minutes: float) -> None:
+    face = _Face(host.current_node_id())
+    began = time.monotonic()
+    try:
+        while not over():
+            if host.is_interrupted():
+                raise host.interruption()
+            if time.monotonic() - began > limit_minutes * 60:
+                raise timed_out(task, waited_minutes=limit_minutes)
+            progress = task.progress
+            face.say(describe(progress, now=time.time()))
+            face.fill(progress.done, progress.total)
+            await asyncio.sleep(LOOK_S)
+    finally:
+        task.leave()
+
+
+async def in_thread(
+    work: Callable[[threading.Event, Callable[[int, int | None], None]], Result], *, phase: str
+) -> Result:
+    """Run heavy work in a thread of ours, with its progress on the node and Cancel felt.
+
+    Args:
+        work: Takes a stop event and a progress function; ends with `Stopped` when told to.
+        phase: The word under the node.
+    """
+    stop = threading.Event()
+    seen: list[tuple[int, int | None]] = [(0, None)]
+
+    def progress(done: int, total: int | None) -> None:
+        seen[0] = (done, total)
+
+    face = _Face(host.current_node_id())
+    future = _decoders.submit(work, stop, progress)
+    try:
+        while not future.done():
+            if host.is_interrupted():
+                raise host.interruption()
+            done, total = seen[0]
+            share = f" {min(100, 100 * done // total)} %" if total else ""
+            face.say(f"{phase}{share}")
+            face.fill(done, total)
+            await asyncio.sleep(LOOK_S / 2)
+        return future.result()
+    except Stopped as error:
+        raise host.interruption() from error
+    finally:
+        stop.set()
