@@ -1,0 +1,83 @@
+"""Work done ahead on a thread of its own, handed over in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+_TICK_S = 0.1
+
+
+class _End:
+    """The last thing in the queue: how the work ended."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+@contextmanager
+def ahead(items: Iterable[Item], *, depth: int) -> Iterator[Iterator[Item]]:
+    """Run an iterable on another thread, at most `depth` items before its consumer.
+
+    Args:
+        items: What is worked through; it is never touched by two threads.
+        depth: How many finished items may wait.
+
+    Yields:
+        The same items in the same order; its error is raised where it would have been.
+    """
+    queue: Queue[Item | _End] = Queue(depth)
+    done = Event()
+
+    def put(item: Item | _End) -> bool:
+        while not done.is_set():
+            try:
+                queue.put(item, timeout=_TICK_S)
+            except Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not put(item):
+                    return
+        except BaseException as caught:  # noqa: BLE001 - carried to the consumer's thread
+            error = caught
+        put(_End(error))
+
+    thread = Thread(target=work, name="wan-animate-ahead", daemon=True)
+    thread.start()
+    try:
+        yield _drain(queue)
+    finally:
+        done.set()
+        _empty(queue)
+        thread.join()
+
+
+def _drain(queue: Queue[Item | _End]) -> Iterator[Item]:
+    while True:
+        item = queue.get()
+        if not isinstance(item, _End):
+            yield item
+            continue
+        if item.error is not None:
+            raise item.error
+        return
+
+
+def _empty(queue: Queue[Item | _End]) -> None:
+    """Wake a worker that waits for room."""
+    try:
+        while True:
+            queue.get_nowait()
+    except Empty:
+        return

@@ -1,0 +1,134 @@
+"""The pictures and clips that every service of this model takes, and what is done about others.
+
+Source: API.md, "Media limits", read in August 2026: the intersection of what services of this
+model publish. Inside it things just work; outside it what can be fixed is fixed, by scaling or
+by a row of edge pixels, and the rest is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from ..errors import InputError
+from .types import Size
+
+SIDE_LEAST_PX = 200
+PICTURE_SIDE_MOST_PX = 4096
+CLIP_SIDE_MOST_PX = 2048
+LONGER_SIDE_MOST = 3  # times the shorter one
+PICTURE_LIMIT_BYTES = 5_000_000
+CLIP_LIMIT_BYTES = 200_000_000
+
+# Enlarging keeps a small clip usable, but below this there is no person left to see.
+CLIP_SIDE_ENLARGED_PX = 32
+
+# MP4 and H.264 count time in 32-bit ticks; beyond this a rate is a rounding of some float.
+RATE_TERM_MOST = 1_000_000
+RATE_DENOMINATOR = 1001
+
+
+def picture_size(size: Size) -> Size:
+    """The size a picture is sent in: its own, or scaled down into the envelope.
+
+    Args:
+        size: The picture's size.
+
+    Raises:
+        InputError: A side is too short, or one is too long beside the other.
+    """
+    _check_aspect("picture", size)
+    if min(size.width, size.height) < SIDE_LEAST_PX:
+        raise InputError(
+            f"The picture is {_spell(size)}; the shorter side must have at least "
+            f"{SIDE_LEAST_PX} px. Use a larger picture, or scale this one up."
+        )
+    factor = min(1.0, PICTURE_SIDE_MOST_PX / max(size.width, size.height))
+    if factor == 1.0:
+        return size
+    return Size(max(1, round(size.width * factor)), max(1, round(size.height * factor)))
+
+
+def clip_size(size: Size, *, max_pixels: int | None = None) -> Size:
+    """The size a clip is sent in: even sides inside the envelope.
+
+    A side one pixel longer than the clip's own means a row of edge pixels, anything else that
+    the clip is scaled.
+
+    Args:
+        size: The clip's size as displayed.
+        max_pixels: The most pixels a frame can use; larger clips are scaled down to it.
+
+    Raises:
+        InputError: The clip is far too small, or one side is too long beside the other.
+    """
+    _check_aspect("clip", size)
+    shorter, longer = sorted((size.width, size.height))
+    if shorter < CLIP_SIDE_ENLARGED_PX:
+        raise InputError(
+            f"The clip is {_spell(size)}; the shorter side should have at least "
+            f"{SIDE_LEAST_PX} px, and from {CLIP_SIDE_ENLARGED_PX} px on it is enlarged. "
+            "Use a larger clip."
+        )
+    factor = min(1.0, CLIP_SIDE_MOST_PX / longer)
+    if max_pixels is not None:
+        factor = min(factor, math.sqrt(max_pixels / (size.width * size.height)))
+    factor = max(factor, SIDE_LEAST_PX / shorter) if shorter * factor < SIDE_LEAST_PX else factor
+    if factor == 1.0:
+        return Size(size.width + size.width % 2, size.height + size.height % 2)
+    return _scaled_even(size, factor)
+
+
+def scaled_by(size: Size, factor: float) -> Size:
+    """A clip's size made smaller, never below the shortest side that the service takes."""
+    shorter = min(size.width, size.height)
+    return _scaled_even(size, max(factor, SIDE_LEAST_PX / shorter))
+
+
+def _scaled_even(size: Size, factor: float) -> Size:
+    shortest = math.ceil(SIDE_LEAST_PX / 2) * 2
+    width = max(shortest, math.floor(size.width * factor / 2 + 1e-6) * 2)
+    height = max(shortest, math.floor(size.height * factor / 2 + 1e-6) * 2)
+    most = LONGER_SIDE_MOST * min(width, height)
+    return Size(min(width, most), min(height, most))
+
+
+def frame_rate(rate: Fraction) -> Fraction:
+    """The rate that is written: the exact one, or the nearest that a file can hold.
+
+    Args:
+        rate: Frames per second; 30000/1001 and 1/3 stay what they are, a float's 52-bit
+            fraction becomes the plain rate that was meant.
+
+    Raises:
+        InputError: The rate is 0 or below.
+    """
+    if rate <= 0:
+        raise InputError(
+            f"The frame rate is {float(rate):g}; it must be above 0. "
+            "Set the clip's own rate, such as 24 or 30."
+        )
+    if max(rate.numerator, rate.denominator) <= RATE_TERM_MOST:
+        return rate
+    if rate >= 1:
+        return min(rate.limit_denominator(RATE_DENOMINATOR), Fraction(RATE_TERM_MOST))
+    return max(1 / (1 / rate).limit_denominator(RATE_DENOMINATOR), Fraction(1, RATE_TERM_MOST))
+
+
+def _check_aspect(what: str, size: Size) -> None:
+    """Refuse what is longer than the service takes; scaling cannot mend it."""
+    shorter, longer = sorted((size.width, size.height))
+    if shorter <= 0:
+        raise InputError(
+            f"The {what} is {_spell(size)} and has no pixels; at least "
+            f"{SIDE_LEAST_PX}×{SIDE_LEAST_PX} is wanted. Connect a real {what}."
+        )
+    if longer > LONGER_SIDE_MOST * shorter:
+        raise InputError(
+            f"The {what} is {_spell(size)}, {longer / shorter:.2f} times as long as it is short; "
+            f"the service takes at most {LONGER_SIDE_MOST} times. Crop it, or pad its short side."
+        )
+
+
+def _spell(size: Size) -> str:
+    return f"{size.width}×{size.height} px"

@@ -1,0 +1,81 @@
+"""Writing MP4 files: whole or absent, index first, and without a single tag.
+
+A saved file of ComfyUI's carries the whole workflow in its tags, a phone's the place where it
+was taken: packets go into a new container here, tags never do.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from ..errors import EncodeError, Stopped
+from .container import reason
+
+# bitexact keeps the writer's own name and the time of writing out of the file.
+_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
+
+
+@contextmanager
+def open_mp4(target: Path) -> Iterator[OutputContainer]:
+    """Write an MP4 beside its target, and put it in place once it is whole.
+
+    Raises:
+        EncodeError: It cannot be written.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        with av.open(str(part), "w", format="mp4", options=_OPTIONS) as output:
+            yield output
+        part.replace(target)
+    except (av.FFmpegError, OSError) as error:
+        raise EncodeError(
+            f"The file {target.name} could not be written ({reason(error)}). "
+            "Check that the disk has room and the folder may be written to."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def copied_stream(output: OutputContainer, source: Stream) -> Stream:
+    """A stream of the output that takes the source's packets as they are, without its tags."""
+    stream = output.add_stream_from_template(cast("Any", source))
+    stream.metadata.clear()
+    return stream
+
+
+def write_packets(
+    output: OutputContainer, *tracks: Iterable[Packet], stop: Event | None = None
+) -> Iterator[Packet]:
+    """Mux tracks side by side in the order of time.
+
+    Args:
+        output: Where to; its streams are complete.
+        tracks: Packets of one stream each, in the order of decoding.
+        stop: Ends the work early.
+
+    Yields:
+        Each packet once it is written.
+
+    Raises:
+        Stopped: `stop` was set.
+    """
+    for packet in heapq.merge(*tracks, key=_time_s):
+        if stop is not None and stop.is_set():
+            raise Stopped("Stopped while the clip was being written. Run again to go on.")
+        output.mux_one(packet)
+        yield packet
+
+
+def _time_s(packet: Packet) -> float:
+    time = packet.pts if packet.dts is None else packet.dts
+    return float((time or 0) * packet.time_base)

@@ -1,0 +1,29 @@
+"""OpenCV, loaded when it is first needed.
+
+A machine without its system libraries then gets a sentence on the node, not a vanished pack.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from typing import Any
+
+from ..errors import MediaError
+
+
+@lru_cache(maxsize=1)
+def opencv() -> Any:
+    """The module `cv2`.
+
+    Raises:
+        MediaError: It is not installed, or one of its system libraries is missing.
+    """
+    try:
+        return importlib.import_module("cv2")
+    except (ImportError, OSError) as error:
+        message = (
+            f"OpenCV cannot be loaded ({error}). Install opencv-python, or opencv-python-headless "
+            "on a machine without a screen, into ComfyUI's Python and start it again."
+        )
+        raise MediaError(message) from error

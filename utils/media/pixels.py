@@ -1,0 +1,106 @@
+"""One picture of the graph, as 8-bit RGB: whatever its device, layout, dtype and channels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import InputError
+from .opencv import opencv
+
+CLIPPED = "Values outside 0…1 (or not numbers) were clipped; check what feeds this input."
+
+# Half a level of 8 bits: closer to 0…1 than that, clipping changes nothing.
+TOLERANCE = 1 / 512
+_MOST_BITS = int(np.array(1 + TOLERANCE, np.float32).view(np.uint32))
+_CHANNELS = (1, 3, 4)
+
+Pixels8 = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def check_channels(what: str, channels: int) -> None:
+    """Refuse what is neither grey, RGB nor RGB with alpha.
+
+    Raises:
+        InputError: Another number of channels.
+    """
+    if channels not in _CHANNELS:
+        raise InputError(
+            f"The {what} has {channels} channels; 1 (grey), 3 (RGB) or 4 (RGB and alpha) are "
+            f"wanted. Connect an IMAGE."
+        )
+
+
+def check_dtype(what: str, dtype: torch.dtype) -> None:
+    """Refuse numbers that are neither floats in 0…1 nor 8-bit levels.
+
+    Raises:
+        InputError: Another kind of number.
+    """
+    if not (dtype.is_floating_point or dtype == torch.uint8):
+        raise InputError(
+            f"The {what} holds {str(dtype).removeprefix('torch.')} numbers; floats in 0…1 are "
+            "wanted. Connect an IMAGE."
+        )
+
+
+def to_floats(tensor: Tensor) -> Floats:
+    """The values as float32 in memory order, exactly, copied only where they must be.
+
+    Args:
+        tensor: Any shape, device and strides; float of any width, or 8-bit levels, which
+            become level/255.
+    """
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        # numpy has no bfloat16, and a torch kernel on one frame would wake all its threads
+        upper = np.ascontiguousarray(tensor.view(torch.int16).numpy()).view(np.uint16)
+        return (upper.astype(np.uint32) << 16).view(np.float32)
+    values = tensor.numpy()
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values, np.float32) / np.float32(255)
+    return np.ascontiguousarray(values, np.float32)
+
+
+def to_rgb8(frame: Tensor, *, mask: Tensor | None = None) -> tuple[Pixels8, bool]:
+    """One picture as 8-bit RGB, rounded, what is transparent laid on white.
+
+    Args:
+        frame: Shape (H, W, C), C 1, 3 or 4; float in 0…1 or 8-bit levels, any device.
+        mask: Shape (H, W), 1 where the picture is transparent, as LoadImage gives it.
+
+    Returns:
+        Shape (H, W, 3), contiguous, and whether values had to be clipped.
+    """
+    if frame.dtype == torch.uint8 and frame.shape[-1] == 3 and mask is None:
+        return np.ascontiguousarray(frame.detach().cpu().numpy()), False
+    values = to_floats(frame)
+    if values.shape[-1] == 4:
+        values = _on_white(values[..., :3], values[..., 3:])
+    if mask is not None:
+        values = _on_white(values, 1 - to_floats(mask)[..., None])
+    levels, clipped = _to_levels(values)
+    if levels.shape[-1] == 1:
+        levels = np.repeat(levels, 3, axis=-1)
+    return levels, clipped
+
+
+def _on_white(colour: Floats, alpha: Floats) -> Floats:
+    return np.ascontiguousarray(1 + (colour - 1) * alpha, np.float32)
+
+
+def _to_levels(values: Floats) -> tuple[Pixels8, bool]:
+    """Round to 8 bits; the bits of floats in 0…1 sort like whole numbers, all others above."""
+    cv2 = opencv()
+    clipped = False
+    if values.size and int(values.view(np.uint32).max()) > _MOST_BITS:
+        # NaN fails both comparisons, so it counts as outside
+        inside = (values >= -TOLERANCE) & (values <= 1 + TOLERANCE)
+        clipped = not bool(inside.all())
+        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    height, width, channels = values.shape
+    flat = values.reshape(height, width * channels)
+    return cv2.convertScaleAbs(flat, alpha=255.0).reshape(height, width, channels), clipped
