@@ -1,0 +1,132 @@
+"""The main job in a real ComfyUI, in practice mode."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from graphs import animate, loaders, small_clip, small_makers
+from running_comfyui import PACK, error_of, load_json, succeeded, to_prompt
+
+pytestmark = pytest.mark.comfyui
+
+TEMPLATES = sorted((PACK / "example_workflows").glob("*.json"))
+
+
+def results(comfy) -> list[Path]:
+    return sorted((comfy.base / "output" / "wan_animate").rglob("*.mp4"))
+
+
+def test_a_picture_and_a_clip_give_frames_video_and_sound(comfy, samples):
+    graph = loaders(samples.character.name, samples.motion.name)
+    graph["3"] = animate()
+    graph["4"] = {
+        "class_type": "CreateVideo",
+        "inputs": {"images": ["3", 0], "fps": ["3", 3], "audio": ["3", 2]},
+    }
+    graph["5"] = {
+        "class_type": "SaveVideo",
+        "inputs": {"video": ["4", 0], "filename_prefix": "again", "format": "mp4", "codec": "h264"},
+    }
+    entry = comfy.run(graph)
+    assert succeeded(entry), error_of(entry)
+    shown = entry["outputs"]["3"]
+    assert shown["animated"] == [True]
+    place = shown["images"][0]
+    assert (comfy.base / "output" / place["subfolder"] / place["filename"]).is_file()
+    assert (comfy.base / "output" / "again_00001_.mp4").is_file()
+
+
+def test_the_result_has_a_sidecar_that_says_what_it_is(comfy):
+    graph = {**small_makers(), "3": small_clip(seed=11)}
+    entry = comfy.run(graph)
+    assert succeeded(entry), error_of(entry)
+    place = entry["outputs"]["3"]["images"][0]
+    video = comfy.base / "output" / place["subfolder"] / place["filename"]
+    sidecar = json.loads(video.with_suffix(".json").read_text())
+    assert sidecar["practice"] is True
+    assert sidecar["task_id"].startswith("practice-")
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda p: p.stem)
+def test_each_example_workflow_runs_to_success(comfy, template):
+    known = comfy.get("/object_info")
+    workflow = load_json(template)
+    missing = {
+        node["type"] for node in workflow["nodes"]
+        if node["type"] not in known and node["type"] not in {"Note", "MarkdownNote"}
+    }  # fmt: skip
+    if any(name.startswith("VHS_") for name in missing):
+        pytest.skip("VideoHelperSuite is not installed in this ComfyUI: set VHS_PATH")
+    assert not missing
+    entry = comfy.run(to_prompt(workflow, known))
+    assert succeeded(entry), error_of(entry)
+    assert template.with_suffix(".jpg").is_file()
+
+
+def test_ten_identical_nodes_submit_once(comfy):
+    before = len(results(comfy))
+    graph = small_makers()
+    graph |= {str(100 + n): small_clip(seed=77) for n in range(10)}
+    entry = comfy.run(graph)
+    assert succeeded(entry), error_of(entry)
+    assert len(results(comfy)) == before + 1
+
+
+def test_ten_different_nodes_take_little_longer_than_one(comfy):
+    prompt = "practice:slow 4"
+    began = time.monotonic()
+    entry = comfy.run({**small_makers(), "3": small_clip(seed=500, prompt=prompt)})
+    assert succeeded(entry), error_of(entry)
+    one_s = time.monotonic() - began
+    graph = small_makers()
+    graph |= {str(200 + n): small_clip(seed=600 + n, prompt=prompt) for n in range(10)}
+    began = time.monotonic()
+    entry = comfy.run(graph)
+    ten_s = time.monotonic() - began
+    assert succeeded(entry), error_of(entry)
+    print(f"one task {one_s:.2f} s, ten at once {ten_s:.2f} s")
+    assert ten_s < 2.5 * one_s
+
+
+def test_running_again_reuses_the_result(comfy):
+    graph = {**small_makers(), "3": small_clip(seed=88)}
+    assert succeeded(comfy.run(graph))
+    count = len(results(comfy))
+    comfy.post("/free", {"unload_models": True, "free_memory": True})
+    graph["3"]["inputs"]["frame_count"] = 3
+    entry = comfy.run(graph)
+    assert succeeded(entry), error_of(entry)
+    assert len(results(comfy)) == count
+    assert "reused task" in entry["outputs"]["3"]["text"][0]
+
+
+def test_a_failed_task_is_a_red_node_with_two_sentences(comfy):
+    entry = comfy.run({**small_makers(), "3": small_clip(prompt="practice:fail NSFW_DETECTED")})
+    assert not succeeded(entry)
+    assert "NSFW_DETECTED" in error_of(entry)
+    assert error_of(entry).count(". ") >= 1
+
+
+def test_submit_lets_the_queue_go_on_and_collect_brings_the_result(comfy):
+    widgets = small_clip(seed=303, prompt="practice:slow 3")["inputs"]
+    dropped = {"decode_frames", "first_frame", "frame_count", "every_nth", "longest_side"}
+    submit = {
+        "class_type": "ApixoWanSubmit",
+        "inputs": {name: value for name, value in widgets.items() if name not in dropped},
+    }
+    began = time.monotonic()
+    entry = comfy.run({**small_makers(), "3": submit})
+    assert succeeded(entry), error_of(entry)
+    assert time.monotonic() - began < 3
+    task_id = entry["outputs"]["3"]["text"][0].split()[-1]
+    collect = {
+        "class_type": "ApixoWanCollect",
+        "inputs": {"task_id": task_id, "decode_frames": True, "first_frame": 0, "frame_count": 0,
+                   "every_nth": 1, "longest_side": 0},
+    }  # fmt: skip
+    entry = comfy.run({"1": collect})
+    assert succeeded(entry), error_of(entry)
+    assert entry["outputs"]["1"]["images"]
