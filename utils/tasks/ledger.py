@@ -1,0 +1,413 @@
+"""The ledger: what was asked for, what was sent, what came of it; on disk before the money.
+
+Every change is one short transaction that reads the row, checks the step against the table of
+states and writes. Rows are changed by the process that owns them; rows that nobody owns may be
+changed by anyone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..clock import Clock
+from ..errors import InputError, LedgerError
+from .database import Database
+from .rows import NewTask, TaskRow, read_row
+from .spending import check_daily_limit
+from .states import ACCEPTED, LIVE, UNFINISHED, State, is_legal
+
+
+class RowGoneError(LedgerError):
+    """The row is no longer there: the user has forgotten it, or it is another process's now."""
+
+
+class Ledger:
+    """The tasks of this installation.
+
+    Args:
+        database: Where they lie.
+        clock: Gives the times that are written.
+        owner: Name of this process in the rows that it works on; "" for a bystander.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, owner: str = "") -> None:
+        self._database = database
+        self._clock = clock
+        self.owner = owner
+
+    # Reading
+
+    def row(self, row_id: int) -> TaskRow | None:
+        """One row, or None."""
+        return self._first("id = ?", row_id)
+
+    def by_task(self, task_id: str) -> list[TaskRow]:
+        """The rows that bear a task id, one for each service that was used."""
+        return self._some("task_id = ? ORDER BY id", task_id)
+
+    def by_token(self, token_digest: str) -> TaskRow | None:
+        """The row whose callback address bears the token."""
+        return self._first("token_digest = ? AND token_digest <> ''", token_digest)
+
+    def live(self, fingerprint: str) -> TaskRow | None:
+        """The row that stands for a request, or None."""
+        marks = _marks(LIVE)
+        return self._first(f"fingerprint = ? AND state IN ({marks})", fingerprint, *_values(LIVE))
+
+    def rows(self, *, limit: int = 200, before_id: int | None = None) -> list[TaskRow]:
+        """Rows, newest first.
+
+        Args:
+            limit: The most that are returned.
+            before_id: Only rows older than this one.
+        """
+        where = "id < ? ORDER BY id DESC LIMIT ?"
+        return self._some(where, before_id if before_id is not None else 2**62, limit)
+
+    def changed_since(self, revision: int, *, limit: int = 1000) -> list[TaskRow]:
+        """Rows that changed after a revision, oldest change first."""
+        return self._some("revision > ? ORDER BY revision LIMIT ?", revision, limit)
+
+    def in_states(self, states: Iterable[State], *, owner: str | None = None) -> list[TaskRow]:
+        """Rows in some states, of one owner where it is given."""
+        wanted = list(states)
+        where = f"state IN ({_marks(wanted)})"
+        if owner is None:
+            return self._some(f"{where} ORDER BY id", *_values(wanted))
+        return self._some(f"{where} AND owner = ? ORDER BY id", *_values(wanted), owner)
+
+    def some(self, row_ids: Iterable[int]) -> dict[int, TaskRow]:
+        """The rows with these numbers, as far as they are there."""
+        ids = list(row_ids)
+        found: dict[int, TaskRow] = {}
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            marks = ", ".join("?" * len(part))
+            found.update({row.id: row for row in self._some(f"id IN ({marks})", *part)})
+        return found
+
+    def other_owners(self) -> set[str]:
+        """Who else has unfinished rows."""
+        with self._database.read() as db:
+            found = db.execute(
+                f"SELECT DISTINCT owner FROM tasks WHERE state IN ({_marks(UNFINISHED)})",  # noqa: S608
+                _values(UNFINISHED),
+            ).fetchall()
+        return {row["owner"] for row in found} - {"", self.owner}
+
+    # The way of a request
+
+    def admit(self, new: NewTask) -> tuple[TaskRow, bool]:
+        """The live row of a request, made where there is none.
+
+        Returns:
+            The row, and whether this call made it.
+
+        Raises:
+            LedgerError: The ledger cannot be written.
+        """
+        with self._database.write() as db:
+            marks = _marks(LIVE)
+            found = db.execute(
+                f"SELECT * FROM tasks WHERE fingerprint = ? AND state IN ({marks})",  # noqa: S608
+                (new.fingerprint, *_values(LIVE)),
+            ).fetchone()
+            if found is not None:
+                return read_row(found), False
+            return self._insert(db, new, state=State.PREPARING), True
+
+    def admit_typed(self, new: NewTask, task_id: str) -> tuple[TaskRow, bool]:
+        """The row of a task id that somebody typed in, made where there is none."""
+        with self._database.write(durable=True) as db:
+            found = db.execute(
+                "SELECT * FROM tasks WHERE origin = ? AND task_id = ?", (new.origin, task_id)
+            ).fetchone()
+            if found is not None:
+                return read_row(found), False
+            row = self._insert(db, new, state=State.SUBMITTED)
+            now = self._clock.now()
+            return self._update(db, row, {"task_id": task_id, "submitted_at": now}), True
+
+    def sending(self, row_id: int, *, daily_limit_s: int | None) -> TaskRow:
+        """Write, onto the disk, that the submit is about to leave.
+
+        Raises:
+            LimitError: It would pass the daily limit; the row is still preparing.
+            RowGoneError: The row is not ours any more.
+        """
+        with self._database.write(durable=True) as db:
+            row = self._own(db, row_id, State.SENDING)
+            now = self._clock.now()
+            if not row.practice:
+                check_daily_limit(db, row, now=now, limit_s=daily_limit_s)
+            return self._update(db, row, {"state": State.SENDING, "sending_at": now})
+
+    def submitted(self, row_id: int, task_id: str) -> TaskRow:
+        """Write, onto the disk, the id that the service gave.
+
+        Raises:
+            LedgerError: Another row of this service bears the id already.
+            RowGoneError: The row is not ours any more.
+        """
+        with self._database.write(durable=True) as db:
+            row = self._own(db, row_id, State.SUBMITTED)
+            changes = {"task_id": task_id, "submitted_at": self._clock.now(), "candidate": ""}
+            return self._update(db, row, {"state": State.SUBMITTED, **changes})
+
+    def step(self, row_id: int, state: State, **changes: Any) -> TaskRow:
+        """Take any other step of a row of ours.
+
+        Raises:
+            RowGoneError: The row is not ours any more.
+            LedgerError: The table of states does not have the step.
+        """
+        with self._database.write(durable=state not in ACCEPTED) as db:
+            row = self._own(db, row_id, state)
+            times: dict[str, Any] = {}
+            if state is State.SUCCEEDED:
+                times["succeeded_at"] = self._clock.now()
+            if state not in UNFINISHED:
+                times |= {"finished_at": self._clock.now(), "owner": ""}
+            return self._update(db, row, {"state": state, **times, **changes})
+
+    def note(self, row_id: int, **changes: Any) -> TaskRow:
+        """Change what is known of a row without a step.
+
+        Raises:
+            RowGoneError: The row is gone.
+        """
+        with self._database.write() as db:
+            return self._update(db, self._read(db, row_id), changes)
+
+    def vanish(self, row_id: int) -> bool:
+        """Delete a row of ours from which nothing was sent; whether it was there."""
+        with self._database.write() as db:
+            gone = db.execute(
+                "DELETE FROM tasks WHERE id = ? AND state = ? AND owner = ?",
+                (row_id, State.PREPARING.value, self.owner),
+            ).rowcount
+            db.execute("DELETE FROM needs WHERE row_id = ?", (row_id,))
+            return gone > 0
+
+    # Rows of processes that are gone
+
+    def inherit(self, owner: str) -> list[TaskRow]:
+        """Settle the rows of a process that is known to be dead, or that nobody owns.
+
+        What it was preparing vanishes; what it was sending has an unknown fate; what was
+        accepted is ours from now on. Practice tasks ended with their process.
+
+        Returns:
+            The rows that are ours now.
+        """
+        with self._database.write(durable=True) as db:
+            rows = [
+                read_row(found)
+                for found in db.execute(
+                    f"SELECT * FROM tasks WHERE owner = ? AND state IN ({_marks(UNFINISHED)})",  # noqa: S608
+                    (owner, *_values(UNFINISHED)),
+                ).fetchall()
+            ]
+            return [heir for row in rows if (heir := self._settle(db, row)) is not None]
+
+    def _settle(self, db: sqlite3.Connection, row: TaskRow) -> TaskRow | None:
+        if row.state is State.PREPARING:
+            db.execute("DELETE FROM tasks WHERE id = ?", (row.id,))
+            db.execute("DELETE FROM needs WHERE row_id = ?", (row.id,))
+            return None
+        ended: dict[str, Any] = {"owner": "", "finished_at": self._clock.now()}
+        if row.practice:
+            note = "The practice service ended before this task did. Run again."
+            self._update(db, row, {"state": State.FAILED, "fail_message": note, **ended})
+            return None
+        if row.state is State.SENDING:
+            self._update(db, row, {"state": State.UNKNOWN, **ended})
+            return None
+        return self._update(db, row, {"owner": self.owner})
+
+    # Settling by hand
+
+    def bind(self, row_id: int, task_id: str, *, note: str) -> TaskRow:
+        """Give an `unknown` or `abandoned` row the id of its task.
+
+        A row that somebody made by typing the id into Collect is merged with it.
+
+        Returns:
+            The row that bears the id from now on; it may be the other one.
+
+        Raises:
+            InputError: The row needs no id, or the id belongs to another request.
+            RowGoneError: The row is gone.
+        """
+        with self._database.write(durable=True) as db:
+            row = self._read(db, row_id)
+            if not is_legal(row.state, State.SUBMITTED) or row.state is State.SENDING:
+                raise InputError(
+                    f"Row {row_id} is {row.state.value}; only an unknown or abandoned row can be "
+                    "given a task id. Look at the list of tasks."
+                )
+            found = db.execute(
+                "SELECT * FROM tasks WHERE origin = ? AND task_id = ?", (row.origin, task_id)
+            ).fetchone()
+            if found is not None:
+                return self._merge(db, row, read_row(found))
+            changes: dict[str, Any] = {"task_id": task_id, "note": note, "candidate": ""}
+            times = {"submitted_at": self._clock.now(), "finished_at": None, "missing_at": None}
+            if self._is_taken(db, row):
+                changes["fingerprint"] = ""
+            step = {"state": State.SUBMITTED, "owner": self.owner}
+            return self._update(db, row, {**step, **changes, **times})
+
+    def _merge(self, db: sqlite3.Connection, row: TaskRow, typed: TaskRow) -> TaskRow:
+        if typed.fingerprint:
+            raise InputError(
+                f"Task {typed.task_id} belongs to row {typed.id} already. "
+                "Look in the dashboard for another task of that time, or abandon the row."
+            )
+        fingerprint = "" if self._is_taken(db, row) else row.fingerprint
+        db.execute("DELETE FROM tasks WHERE id = ?", (row.id,))
+        db.execute("UPDATE needs SET row_id = ? WHERE row_id = ?", (typed.id, row.id))
+        kept = ("kind", "resolution", "prompt", "seed", "provider", "character", "motion")
+        more = ("keep_sound", "clip_s", "billable_s", "sending_at", "sound", "thumbnail")
+        changes = {name: getattr(row, name) for name in kept + more}
+        return self._update(db, typed, {**changes, "fingerprint": fingerprint})
+
+    def _is_taken(self, db: sqlite3.Connection, row: TaskRow) -> bool:
+        """Whether another live row stands for the same request by now."""
+        if not row.fingerprint:
+            return False
+        marks = _marks(LIVE)
+        found = db.execute(
+            f"SELECT 1 FROM tasks WHERE fingerprint = ? AND id <> ? AND state IN ({marks})",  # noqa: S608
+            (row.fingerprint, row.id, *_values(LIVE)),
+        ).fetchone()
+        return found is not None
+
+    def abandon(self, row_id: int) -> TaskRow:
+        """Take the user's word that an `unknown` row was never sent.
+
+        Raises:
+            InputError: The row is in another state.
+            RowGoneError: The row is gone.
+        """
+        with self._database.write(durable=True) as db:
+            row = self._read(db, row_id)
+            if row.state is not State.UNKNOWN:
+                raise InputError(
+                    f"Row {row_id} is {row.state.value}; only an unknown row can be abandoned. "
+                    "Look at the list of tasks."
+                )
+            note = "Declared not sent by the user."
+            return self._update(db, row, {"state": State.ABANDONED, "note": note})
+
+    def forget(self, row_id: int, *, force: bool = False) -> TaskRow:
+        """Delete a row; its seconds still count in the sums.
+
+        Args:
+            row_id: The row.
+            force: Also a row whose task the service may still be working on.
+
+        Raises:
+            InputError: The row is unfinished or unknown, and `force` is not given.
+            RowGoneError: The row is gone.
+        """
+        with self._database.write(durable=True) as db:
+            row = self._read(db, row_id)
+            if row.state is State.UNKNOWN and not force:
+                raise InputError(
+                    f"The fate of row {row_id} is unknown, and forgetting it could buy the same "
+                    "twice. Adopt it with the task id from the dashboard, or abandon it first."
+                )
+            if row.state in UNFINISHED and not force:
+                raise InputError(
+                    f"Row {row_id} is {row.state.value}: its task is under way and is paid for. "
+                    "Wait for its result, or forget it by force."
+                )
+            db.execute(
+                "INSERT INTO forgotten (sending_at, billable_s, resolution) "
+                "SELECT sending_at, coalesce(billable_s, 120), resolution FROM tasks "
+                "WHERE id = ? AND practice = 0 AND sending_at IS NOT NULL "
+                "AND state NOT IN ('preparing', 'refused', 'abandoned')",
+                (row_id,),
+            )
+            db.execute("DELETE FROM tasks WHERE id = ?", (row_id,))
+            db.execute("DELETE FROM needs WHERE row_id = ?", (row_id,))
+            return row
+
+    # Inside a transaction
+
+    def _insert(self, db: sqlite3.Connection, new: NewTask, *, state: State) -> TaskRow:
+        values: dict[str, Any] = {
+            **vars(new),
+            "state": state.value,
+            "owner": self.owner,
+            "tag": secrets.token_hex(4),
+            "created_at": self._clock.now(),
+            "revision": _next_revision(db),
+        }
+        marks = ", ".join("?" * len(values))
+        cursor = db.execute(
+            f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
+            tuple(values.values()),
+        )
+        return self._read(db, int(cursor.lastrowid or 0))
+
+    def _read(self, db: sqlite3.Connection, row_id: int) -> TaskRow:
+        found = db.execute("SELECT * FROM tasks WHERE id = ?", (row_id,)).fetchone()
+        if found is None:
+            raise RowGoneError(f"Row {row_id} is no longer in the ledger. Run again.")
+        return read_row(found)
+
+    def _own(self, db: sqlite3.Connection, row_id: int, state: State) -> TaskRow:
+        """A row of ours that may take the step."""
+        row = self._read(db, row_id)
+        if row.owner != self.owner:
+            raise RowGoneError(f"Row {row_id} is worked on by another ComfyUI. Run again.")
+        if not is_legal(row.state, state):
+            raise LedgerError(
+                f"Row {row_id} is {row.state.value} and cannot become {state.value}. "
+                "Report this with the log; nothing was sent."
+            )
+        return row
+
+    def _update(self, db: sqlite3.Connection, row: TaskRow, changes: Mapping[str, Any]) -> TaskRow:
+        values: dict[str, Any] = {**changes, "revision": _next_revision(db)}
+        if "state" in values:
+            values["state"] = values["state"].value
+        if "result_urls" in values:
+            values["result_urls"] = json.dumps(list(values["result_urls"]))
+        columns = ", ".join(f"{name} = ?" for name in values)
+        try:
+            db.execute(f"UPDATE tasks SET {columns} WHERE id = ?", (*values.values(), row.id))  # noqa: S608
+        except sqlite3.IntegrityError as error:
+            raise LedgerError(
+                f"Row {row.id} would stand for a task that another row has already. "
+                "Look at the list of tasks."
+            ) from error
+        return self._read(db, row.id)
+
+    def _first(self, where: str, *values: object) -> TaskRow | None:
+        found = self._some(f"{where} LIMIT 1", *values)
+        return found[0] if found else None
+
+    def _some(self, where: str, *values: object) -> list[TaskRow]:
+        with self._database.read() as db:
+            found = db.execute(f"SELECT * FROM tasks WHERE {where}", values).fetchall()  # noqa: S608
+        return [read_row(row) for row in found]
+
+
+def _next_revision(db: sqlite3.Connection) -> int:
+    db.execute("UPDATE counter SET value = value + 1")
+    return int(db.execute("SELECT value FROM counter").fetchone()[0])
+
+
+def _marks(states: Iterable[State]) -> str:
+    return ", ".join("?" for _ in states)
+
+
+def _values(states: Iterable[State]) -> tuple[str, ...]:
+    return tuple(state.value for state in states)
