@@ -1,0 +1,86 @@
+"""The mark on every frame that says: practice, not a result of the service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..media.opencv import opencv
+from ..media.types import Size
+from .planes import Canvas, Colour, Sprite
+
+cv2: Any = opencv()
+
+WORD = "PRACTICE"
+COMMENT = "PRACTICE: made offline by Wan Animate (APIXO); not a result of the service"
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+_FINE = 3
+
+
+class Marks:
+    """A faint diagonal word across the picture and a small badge in its corner."""
+
+    def __init__(self, size: Size, colour: Colour) -> None:
+        self._light, self._dark = _watermark(size)
+        self._badge = _badge(size, colour)
+        inset = max(4.0, min(size.width, size.height) * 0.03)
+        x = size.width - inset - self._badge.size.width
+        y = size.height - inset - self._badge.size.height
+        self._place = np.array([[1, 0, x], [0, 1, y]], np.float64)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Mark a picture."""
+        cv2.add(canvas.luma, self._light, dst=canvas.luma)
+        cv2.subtract(canvas.luma, self._dark, dst=canvas.luma)
+        self._badge.paste(canvas, self._place)
+
+
+def _word(height_px: int, thickness: float) -> NDArray[np.uint8]:
+    """The word as coverage 0…255, letters `height_px` high, smoothed by drawing it larger."""
+    (_, base_px), _ = cv2.getTextSize(WORD, _FONT, 1.0, 1)
+    scale = height_px * _FINE / 22.0
+    line = max(1, round(scale * thickness))
+    (width, height), base_px = cv2.getTextSize(WORD, _FONT, scale, line)
+    picture = np.zeros((height + base_px, width + line * 2), np.uint8)
+    cv2.putText(picture, WORD, (line, height), _FONT, scale, 255, line, cv2.LINE_AA)
+    small = (max(1, picture.shape[1] // _FINE), max(1, picture.shape[0] // _FINE))
+    return cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+
+
+def _watermark(size: Size) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What the diagonal word adds to the luma, and what its edge takes away."""
+    diagonal = float(np.hypot(size.width, size.height))
+    word = _word(max(8, round(diagonal * 0.085)), 2.2)
+    height, width = word.shape
+    angle = -float(np.degrees(np.arctan2(size.height, size.width)))
+    scale = 0.72 * diagonal / width
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, scale)
+    turn[:, 2] += (size.width / 2 - width / 2, size.height / 2 - height / 2)
+    letters = cv2.warpAffine(word, turn, (size.width, size.height))
+    ring = cv2.subtract(cv2.GaussianBlur(letters, (0, 0), max(1.0, diagonal / 400)), letters)
+    light = cv2.convertScaleAbs(letters, alpha=30 / 255)
+    dark = cv2.convertScaleAbs(ring, alpha=40 / 255)
+    return light, dark
+
+
+def _badge(size: Size, colour: Colour) -> Sprite:
+    """White letters on a dark pill."""
+    letter_px = max(7, round(min(size.width, size.height) * 0.034))
+    word = _word(letter_px, 1.7)
+    pad_x, pad_y = round(letter_px * 0.8), round(letter_px * 0.62)
+    height, width = word.shape[0] + pad_y, word.shape[1] + 2 * pad_x
+    letters = np.zeros((height, width), np.float32)
+    top = pad_y - (pad_y // 4)
+    letters[top : top + word.shape[0], pad_x : pad_x + word.shape[1]] = word[: height - top] / 255
+    pill = np.zeros((height * 4, width * 4), np.uint8)
+    radius = height * 2
+    cv2.circle(pill, (radius, radius), radius - 2, 255, -1)
+    cv2.circle(pill, (width * 4 - radius, radius), radius - 2, 255, -1)
+    cv2.rectangle(pill, (radius, 2), (width * 4 - radius, height * 4 - 3), 255, -1)
+    shape = cv2.resize(pill, (width, height), interpolation=cv2.INTER_AREA)
+    ground, ink = np.array([24, 26, 34], np.float32), np.array([255, 255, 255], np.float32)
+    rgb = ground + letters[..., None] * (ink - ground)
+    alpha = shape.astype(np.float32) * (0.72 + 0.28 * letters)
+    return Sprite(rgb, np.rint(alpha).astype(np.uint8), colour)
