@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from types import TracebackType
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
@@ -25,7 +28,7 @@ _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
 @contextmanager
-def open_clip(source: Path | BytesIO) -> Iterator[InputContainer]:
+def open_clip(source: Path | BytesIO) -> Generator[InputContainer, None, None]:
     """Open a file, or a file's content, for reading; the content's own position stays.
 
     Raises:
@@ -46,8 +49,8 @@ def open_clip(source: Path | BytesIO) -> Iterator[InputContainer]:
     # A content's value is shared, not copied, and two readers do not move each other.
     target = BytesIO(source.getvalue()) if isinstance(source, BytesIO) else str(source.resolve())
     try:
-        container = av.open(target, options={"format_whitelist": _FORMATS})
-    except (av.FFmpegError, ValueError, OSError) as error:
+        container = av.open(target, "r", options={"format_whitelist": _FORMATS})
+    except (FFmpegError, ValueError, OSError) as error:
         message = (
             f"The file is not a clip that can be read ({reason(error)}). "
             "Check that it is a video, and that it was saved or downloaded to its end."
@@ -55,6 +58,58 @@ def open_clip(source: Path | BytesIO) -> Iterator[InputContainer]:
         raise DecodeError(message) from error
     with container:
         yield container
+
+
+class OpenClip:
+    """A file with its picture and sound, which can be read again from a key frame.
+
+    Attributes:
+        source: What was opened.
+        container: The open file; another one after a rewind of some formats.
+        picture: The moving picture.
+        sound: The first sound that can be decoded, or None.
+    """
+
+    container: InputContainer
+    picture: VideoStream
+    sound: AudioStream | None
+
+    def __init__(self, source: Path | BytesIO) -> None:
+        self.source = source
+        self._stack = ExitStack()
+
+    def __enter__(self) -> OpenClip:
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def rewind(self, stamp: int) -> None:
+        """Stand at the last key frame at or before a stamp of the picture, or at the start."""
+        if is_indexed(self.container):
+            try:
+                self.container.seek(stamp, stream=self.picture, backward=True)
+            except (FFmpegError, OSError):
+                pass
+            else:
+                return
+        self._stack.close()
+        self._open()
+
+    def _open(self) -> None:
+        self.container = self._stack.enter_context(open_clip(self.source))
+        try:
+            self.picture = picture_stream(self.container)
+            self.sound = sound_stream(self.container)
+        except DecodeError:
+            self._stack.close()
+            raise
 
 
 def picture_stream(container: InputContainer) -> VideoStream:
@@ -70,6 +125,8 @@ def picture_stream(container: InputContainer) -> VideoStream:
         raise DecodeError(f"The file holds {what}. Use a video file, best an MP4 with H.264.")
     stream = usable[0]
     stream.thread_type = "AUTO"  # pyright: ignore[reportAttributeAccessIssue]
+    # Otherwise the decoder paints over damage and calls it a picture.
+    stream.codec_context.options = {"err_detect": "explode"}
     return stream
 
 
@@ -84,14 +141,21 @@ def is_indexed(container: InputContainer) -> bool:
     return bool(_INDEXED & set(container.format.name.split(",")))
 
 
+def clock_origin(container: InputContainer) -> Fraction:
+    """The time on a file's clock that a player shows as 0."""
+    if is_indexed(container) or container.start_time is None:
+        return Fraction(0)
+    return Fraction(container.start_time, av.time_base)
+
+
 def reason(error: BaseException) -> str:
     """What FFmpeg says went wrong, without the name of the file."""
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def _decodable(stream: VideoStream | AudioStream) -> bool:
-    context = stream.codec_context
-    if context is None:  # pyright: ignore[reportUnnecessaryComparison] - the stubs do not know
+    context: object = stream.codec_context  # the stubs do not know that it can be None
+    if context is None:
         return False
     if isinstance(stream, VideoStream):
         return stream.width > 0 and stream.height > 0
@@ -100,5 +164,4 @@ def _decodable(stream: VideoStream | AudioStream) -> bool:
 
 def _is_cover(stream: VideoStream) -> bool:
     """Whether a stream is a still picture attached to music."""
-    disposition = int(getattr(stream, "disposition", 0) or 0)
-    return bool(disposition & 0x400)
+    return "attached_pic" in str(getattr(stream, "disposition", ""))

@@ -1,0 +1,63 @@
+"""How a decoded frame is turned and scaled to be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from .opencv import opencv
+from .selection import scaled
+from .types import Size
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The way from a coded frame to a shown one.
+
+    Attributes:
+        target: Size after scaling, before turning.
+        turns: Quarter turns against the clock, 0…3.
+    """
+
+    target: Size
+    turns: int
+
+    @property
+    def size(self) -> Size:
+        """Size as shown."""
+        width, height = self.target.width, self.target.height
+        return Size(height, width) if self.turns % 2 else self.target
+
+    def apply(self, rgb: NDArray[Any]) -> NDArray[Any]:
+        """Scale and turn one frame, shape (H, W, 3), of any integer type."""
+        cv2 = opencv()
+        height, width = rgb.shape[:2]
+        if (width, height) != (self.target.width, self.target.height):
+            smaller = self.target.width <= width and self.target.height <= height
+            how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+            rgb = cv2.resize(rgb, (self.target.width, self.target.height), interpolation=how)
+        if self.turns:
+            codes = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+            rgb = cv2.rotate(rgb, codes[self.turns - 1])
+        return rgb
+
+
+def geometry_of(stream: VideoStream, frame: VideoFrame, *, longest_side: int = 0) -> Geometry:
+    """How the frames of a stream are shown, told by its first frame."""
+    turns = round(frame.rotation / 90) % 4
+    square = square_size(Size(frame.width, frame.height), stream.sample_aspect_ratio)
+    return Geometry(scaled(square, longest_side), turns)
+
+
+def square_size(coded: Size, pixel_aspect: Fraction | None) -> Size:
+    """The size with square pixels; the shorter measure of a pixel is stretched, none is lost."""
+    if not pixel_aspect or pixel_aspect <= 0 or pixel_aspect == 1:
+        return coded
+    if pixel_aspect > 1:
+        return Size(round(coded.width * pixel_aspect), coded.height)
+    return Size(coded.width, round(coded.height / pixel_aspect))

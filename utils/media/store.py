@@ -1,0 +1,103 @@
+"""One array for all frames, filled by a thread of its own while the decoder runs ahead."""
+
+from __future__ import annotations
+
+from queue import Queue
+from threading import Thread
+from types import TracebackType
+
+import numpy as np
+import torch
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import MemoryShortError
+from .geometry import Geometry
+from .memory import Reservation, free_bytes
+from .planes import to_rgb, write_unit
+
+_AHEAD = 3
+_CHANNELS = 3
+_FLOAT_BYTES = 4
+
+
+def bytes_of(count: int, geometry: Geometry) -> int:
+    """What `count` frames take."""
+    return count * geometry.size.height * geometry.size.width * _CHANNELS * _FLOAT_BYTES
+
+
+class FrameStore:
+    """Frames in memory once.
+
+    Args:
+        count: How many there will be.
+        geometry: How each is turned and scaled.
+        reservation: Told of what has been filled.
+    """
+
+    def __init__(self, count: int, *, geometry: Geometry, reservation: Reservation) -> None:
+        self._geometry = geometry
+        self._reservation = reservation
+        self._frames = allocate(count, geometry)
+        self._queue: Queue[tuple[VideoFrame, int, int] | None] = Queue(_AHEAD)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="apixo-frames", daemon=True)
+
+    def __enter__(self) -> FrameStore:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def put(self, frame: VideoFrame, first: int, count: int) -> None:
+        """Hand over a decoded frame for `count` places from `first` on; waits for room."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put((frame, first, count))
+
+    def tensor(self, count: int) -> Tensor:
+        """The first `count` frames, without a copy; only after the store was left."""
+        return torch.from_numpy(self._frames[:count])
+
+    def _work(self) -> None:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            if self._error is not None:
+                continue
+            try:
+                self._write(*item)
+            except Exception as error:  # noqa: BLE001 - the top of a thread; raised by put or exit
+                self._error = error
+
+    def _write(self, frame: VideoFrame, first: int, count: int) -> None:
+        slot = self._frames[first]
+        write_unit(self._geometry.apply(to_rgb(frame)), slot)
+        for place in range(first + 1, first + count):
+            self._frames[place] = slot
+        self._reservation.filled(count * slot.nbytes)
+
+
+def allocate(count: int, geometry: Geometry) -> NDArray[np.float32]:
+    """One array of unwritten frames; numpy asks for huge pages, which torch does not."""
+    shape = (count, geometry.size.height, geometry.size.width, _CHANNELS)
+    try:
+        return np.empty(shape, np.float32)
+    except MemoryError as error:
+        needed, free = bytes_of(count, geometry), free_bytes()
+        message = (
+            f"The system refused {needed / 1e9:.1f} GB for {count} frames. "
+            "Take fewer or smaller frames."
+        )
+        raise MemoryShortError(message, needed_bytes=needed, free_bytes=free) from error
