@@ -9,6 +9,7 @@ from typing import Any
 
 from ..utils.errors import InputError
 from ..utils.media.decode import Decoded, decode_clip
+from ..utils.media.taking import take
 from ..utils.media.types import Clip, FileClip, FramesClip
 from . import _host as host
 from ._host import io
@@ -74,7 +75,8 @@ class ApixoLoadFrames(io.ComfyNode):
         clip, owned = await _find(video, url.strip(), file.strip())
 
         def work(stop: threading.Event, progress: Callable[[int, int | None], None]) -> Decoded:
-            return decode_clip(clip, selection, stop=stop, progress=progress)
+            read = take if isinstance(clip, FramesClip) else decode_clip
+            return read(clip, selection, stop=stop, progress=progress)
 
         try:
             decoded = await in_thread(work, phase="decoding")

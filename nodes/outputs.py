@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.errors import InputError, MemoryShortError
-from ..utils.media.decode import Decoded, Selection, decode, decode_sound
+from ..utils.media.decode import Decoded, decode
+from ..utils.media.listening import decode_sound
 from ..utils.media.probe import probe
+from ..utils.media.selection import Selection
 from ..utils.media.types import Sound
 from ..utils.tasks.watch import Outcome
 from . import _host as host

@@ -179,7 +179,7 @@ def run(inputs: Inputs) -> int:
     clock = SystemClock()
     store = SettingsStore(folders.state, {**os.environ, **practice})
     service = TaskService(folders, store, Transport(clock), clock)
-    motion = None if is_url(inputs.motion) else probe(Path(inputs.motion), count_frames=True)
+    motion = None if is_url(inputs.motion) else probe(Path(inputs.motion), exact=True)
     if motion:
         say(
             f"motion       {Path(inputs.motion).name}: {motion.frame_count} frames, "
