@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
 from av.audio.stream import AudioStream
@@ -28,8 +29,14 @@ _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
 @contextmanager
-def open_clip(source: Path | BytesIO) -> Generator[InputContainer, None, None]:
+def open_clip(
+    source: Path | BytesIO, *, options: Mapping[str, str] | None = None
+) -> Generator[InputContainer, None, None]:
     """Open a file, or a file's content, for reading; the content's own position stays.
+
+    Args:
+        source: A path, or the file's content.
+        options: FFmpeg's, for the opening.
 
     Raises:
         DecodeError: It is absent, empty, or nothing that can be read as media.
@@ -49,7 +56,7 @@ def open_clip(source: Path | BytesIO) -> Generator[InputContainer, None, None]:
     # A content's value is shared, not copied, and two readers do not move each other.
     target = BytesIO(source.getvalue()) if isinstance(source, BytesIO) else str(source.resolve())
     try:
-        container = av.open(target, "r", options={"format_whitelist": _FORMATS})
+        container = av.open(target, "r", options={"format_whitelist": _FORMATS, **(options or {})})
     except (FFmpegError, ValueError, OSError) as error:
         message = (
             f"The file is not a clip that can be read ({reason(error)}). "
@@ -143,9 +150,10 @@ def is_indexed(container: InputContainer) -> bool:
 
 def clock_origin(container: InputContainer) -> Fraction:
     """The time on a file's clock that a player shows as 0."""
-    if is_indexed(container) or container.start_time is None:
+    start = cast("int | None", container.start_time)
+    if start is None or is_indexed(container):
         return Fraction(0)
-    return Fraction(container.start_time, av.time_base)
+    return Fraction(start, av.time_base)
 
 
 def reason(error: BaseException) -> str:
@@ -154,7 +162,7 @@ def reason(error: BaseException) -> str:
 
 
 def _decodable(stream: VideoStream | AudioStream) -> bool:
-    context: object = stream.codec_context  # the stubs do not know that it can be None
+    context = cast("object", stream.codec_context)  # the stubs do not know that it can be None
     if context is None:
         return False
     if isinstance(stream, VideoStream):
