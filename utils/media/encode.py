@@ -3,81 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from ..errors import EncodeError
 from . import envelope
 from .aac import sound_track
 from .ahead import ahead
+from .clipfile import EncodedClip, EncodeOptions, Progress
 from .filefootage import FileFootage
 from .footage import Footage, FramesFootage
 from .mp4 import open_mp4, write_packets
-from .pcm import exactly
-from .scaling import fitted
-from .types import Clip, FramesClip, Size
-from .yuv import BT709, YuvFrames
+from .pcm import Pcm, exactly
+from .remux import copy_clip
+from .types import Clip, FileClip, Size
+from .yuv import BT709
 
-Progress = Callable[[int, "int | None"], None]
+# A key frame every two seconds: a reader that jumps finds one near.
+_GOP_S = 2
+_GOP_LEAST = 12
+_QUEUE_FRAMES = 3
+_LIMITED_RANGE = 1
 
-GOP_S = 2
-QUEUE_FRAMES = 3
-CRF_MOST = 38
-LIMITED_RANGE = 1
-
-
-@dataclass(frozen=True)
-class EncodeOptions:
-    """How a clip is written.
-
-    Attributes:
-        max_pixels: The most pixels a frame can use at the asked resolution; None for no limit.
-        limit_bytes: The largest file wanted; quality falls until it fits.
-        keep_sound: Whether the sound is written.
-        crf: x264's quality to begin with; lower is better.
-        preset: x264's preset.
-    """
-
-    max_pixels: int | None = None
-    limit_bytes: int = envelope.CLIP_LIMIT_BYTES
-    keep_sound: bool = True
-    crf: int = 18
-    preset: str = "veryfast"
-
-
-@dataclass(frozen=True)
-class EncodedClip:
-    """A file ready to be sent.
-
-    Attributes:
-        path: Where it lies.
-        size: Extent of its pictures.
-        frame_rate: Frames per second, exact.
-        frame_count: How many pictures.
-        duration_s: Their length in seconds.
-        size_bytes: Of the whole file.
-        has_sound: Whether it has a sound track.
-        remuxed: Whether its packets are the source's own, unchanged.
-        warnings: One sentence for each thing that was changed.
-    """
-
-    path: Path
-    size: Size
-    frame_rate: Fraction
-    frame_count: int
-    duration_s: float
-    size_bytes: int
-    has_sound: bool
-    remuxed: bool
-    warnings: tuple[str, ...] = field(default=())
+# x264 halves its bytes about every six steps of quality.
+_CRF_HALVES = 6
+_CRF_STEP_LEAST = 2
+_CRF_MOST = 40
+# Enough frames to tell from them how large the whole will be.
+_FORESEEN_FRAMES = 90
 
 
 def encode_clip(
@@ -88,14 +47,18 @@ def encode_clip(
     stop: Event | None = None,
     progress: Progress | None = None,
 ) -> EncodedClip:
-    """Write a clip as the file that the service takes, with its packets unchanged where it is one.
+    """Write a clip as the file that the service takes.
+
+    A file that already is what the service wants is copied packet by packet into a new container
+    without tags; everything else is encoded, frame by frame.
 
     Args:
         clip: Frames in memory, or a file or the window of one.
-        target: The file to write; it appears whole or not at all.
+        target: The MP4 to write; it appears whole or not at all.
         options: How; the defaults are nearly transparent.
         stop: Ends the work early.
-        progress: Told of each frame: how many are done, and of how many if that is known.
+        progress: Told of each frame: how many are done, and of how many. Counts start again where
+            the quality has to be lowered.
 
     Raises:
         InputError: The clip is empty, has no frame rate, or its shape is refused.
@@ -104,27 +67,53 @@ def encode_clip(
         Stopped: `stop` was set.
     """
     options = options or EncodeOptions()
-    footage: Footage = FramesFootage(clip) if isinstance(clip, FramesClip) else FileFootage(clip)
+    if isinstance(clip, FileClip):
+        copied = copy_clip(clip, target, options=options, stop=stop, progress=progress)
+        if copied is not None:
+            return copied
+    footage = open_footage(clip, stop=stop)
     size = envelope.clip_size(footage.size, max_pixels=options.max_pixels)
     crf = options.crf
     while True:
-        job = _Job(footage, size, crf=crf, options=options)
+        writer = _Writer(footage, size, crf=crf, options=options)
         try:
-            return job.run(target, stop=stop, progress=progress)
+            return writer.run(target, stop=stop, progress=progress)
         except _TooLargeError as error:
-            if crf >= CRF_MOST:
+            if crf >= _CRF_MOST:
                 raise EncodeError(
-                    f"The clip does not fit into {options.limit_bytes / 1e6:.0f} MB even in low "
-                    "quality. Trim it, or use a host that takes larger files."
+                    f"The clip is over the {options.limit_bytes / 1e6:.1f} MB that may be sent, "
+                    "even in low quality. Trim it, or use a host that takes larger files."
                 ) from None
-            crf = min(CRF_MOST, crf + max(2, math.ceil(6 * math.log2(error.times))))
+            step = max(_CRF_STEP_LEAST, math.ceil(_CRF_HALVES * math.log2(error.times)))
+            crf = min(_CRF_MOST, crf + step)
+
+
+def open_footage(clip: Clip, *, stop: Event | None = None) -> Footage:
+    """A clip as pictures and sound to be read from its start.
+
+    Raises:
+        InputError: It is empty, or has no frame rate.
+        DecodeError: The file is not a clip, or its window is empty.
+    """
+    if isinstance(clip, FileClip):
+        return FileFootage(clip, stop=stop)
+    return FramesFootage(clip)
+
+
+def footage_sound(footage: Footage) -> Pcm | None:
+    """The sound of a clip, exactly as long as its pictures; None where there is none."""
+    pcm = footage.sound()
+    if pcm is None:
+        return None
+    length_s = footage.frame_count / footage.frame_rate
+    return exactly(pcm, max(1, round(length_s * pcm.sample_rate_hz)))
 
 
 class _TooLargeError(Exception):
     """More bytes than allowed.
 
     Attributes:
-        times: The size of the file beside the limit, as far as one can tell.
+        times: The size of the whole file beside the limit, as far as one can tell.
     """
 
     def __init__(self, times: float) -> None:
@@ -132,10 +121,12 @@ class _TooLargeError(Exception):
         self.times = times
 
 
-class _Job:
+class _Writer:
     """One attempt at one quality."""
 
-    def __init__(self, footage: Footage, size: Size, *, crf: int, options: EncodeOptions) -> None:
+    def __init__(
+        self, footage: Footage, size: Size, *, crf: int, options: EncodeOptions
+    ) -> None:
         self._footage = footage
         self._size = size
         self._crf = crf
@@ -143,59 +134,89 @@ class _Job:
         self._done = 0
 
     def run(self, target: Path, *, stop: Event | None, progress: Progress | None) -> EncodedClip:
-        footage, limit = self._footage, self._options.limit_bytes
-        written = 0
-        with open_mp4(target) as output, ahead(self._frames(), depth=QUEUE_FRAMES) as frames:
-            tracks = [self._video(output, frames)]
-            pcm = footage.sound() if self._options.keep_sound else None
+        """Write the file.
+
+        Raises:
+            _TooLargeError: It is, or would become, larger than allowed.
+        """
+        total, written = self._footage.frame_count, 0
+        pcm = footage_sound(self._footage) if self._options.keep_sound else None
+        source = self._footage.frames(self._size)
+        with open_mp4(target) as output, ahead(source, depth=_QUEUE_FRAMES) as frames:
+            tracks = [self._pictures(output, frames)]
             if pcm is not None:
-                if footage.frame_count is not None:
-                    seconds = footage.frame_count / footage.frame_rate
-                    pcm = exactly(pcm, round(seconds * pcm.sample_rate_hz))
                 tracks.append(sound_track(output, pcm))
             for packet in write_packets(output, *tracks, stop=stop):
                 written += packet.size
-                if written > limit:
-                    raise _TooLargeError(2.0)
+                self._check_bytes(written)
                 if progress is not None:
-                    progress(self._done, footage.frame_count)
+                    progress(self._done, total)
+        size_bytes = target.stat().st_size
+        if size_bytes > self._options.limit_bytes:
+            target.unlink()
+            raise _TooLargeError(size_bytes / self._options.limit_bytes)
+        rate = self._footage.frame_rate
         return EncodedClip(
             path=target,
             size=self._size,
-            frame_rate=footage.frame_rate,
+            frame_rate=rate,
             frame_count=self._done,
-            duration_s=float(self._done / footage.frame_rate),
-            size_bytes=target.stat().st_size,
+            duration_s=float(self._done / rate),
+            size_bytes=size_bytes,
             has_sound=pcm is not None,
             remuxed=False,
-            warnings=footage.warnings(),
+            warnings=self._warnings(),
         )
 
-    def _frames(self) -> Iterator[av.VideoFrame]:
-        yuv = YuvFrames(self._size)
-        for rgb in self._footage.pictures():
-            yield yuv.make(fitted(rgb, self._size))
-
-    def _video(self, output: OutputContainer, frames: Iterator[av.VideoFrame]) -> Iterator[Packet]:
+    def _pictures(
+        self, output: OutputContainer, frames: Iterable[VideoFrame]
+    ) -> Iterator[Packet]:
+        """Add the track of pictures; its packets come as they are asked for."""
         rate = self._footage.frame_rate
-        stream: Any = output.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = self._size.width, self._size.height, "yuv420p"
-        stream.options = {"preset": self._options.preset, "crf": str(self._crf), "profile": "high"}
+        options = {"preset": self._options.preset, "crf": str(self._crf), "profile": "high"}
+        stream: Any = output.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height = self._size.width, self._size.height
+        stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.gop_size = max(12, round(GOP_S * rate))
+        context.gop_size = max(_GOP_LEAST, round(_GOP_S * rate))
         context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED_RANGE
+        context.color_range = _LIMITED_RANGE
         return self._packets(stream, frames)
 
-    def _packets(self, stream: Any, frames: Iterator[av.VideoFrame]) -> Iterator[Packet]:
+    def _packets(self, stream: Any, frames: Iterable[VideoFrame]) -> Iterator[Packet]:
+        step_s = 1 / self._footage.frame_rate
         for index, frame in enumerate(frames):
-            frame.pts, frame.time_base = index, 1 / self._footage.frame_rate
+            frame.pts, frame.time_base = index, step_s
             self._done = index + 1
-            yield from _lasting(stream.encode(frame))
-        yield from _lasting(stream.encode(None))
+            yield from _lasting_one(stream.encode(frame))
+        yield from _lasting_one(stream.encode(None))
+
+    def _check_bytes(self, written: int) -> None:
+        """Give up as soon as the size of the whole is plain."""
+        limit = self._options.limit_bytes
+        share = self._done / self._footage.frame_count
+        foreseen = written / share if self._done >= _FORESEEN_FRAMES else written
+        if written > limit or foreseen > 2 * limit:
+            raise _TooLargeError(max(foreseen, written) / limit)
+
+    def _warnings(self) -> tuple[str, ...]:
+        found = list(self._footage.warnings())
+        own = self._footage.size
+        if self._size.width * self._size.height > (own.width + 1) * (own.height + 1):
+            found.append(
+                f"The clip was enlarged from {own.width}×{own.height} to {self._size.width}×"
+                f"{self._size.height} px, the least that the service takes."
+            )
+        if self._crf != self._options.crf:
+            found.append(
+                f"The clip's quality was lowered (crf {self._crf}) to stay under "
+                f"{self._options.limit_bytes / 1e6:.1f} MB."
+            )
+        return tuple(found)
 
 
-def _lasting(packets: list[Packet]) -> Iterator[Packet]:
+def _lasting_one(packets: list[Packet]) -> Iterator[Packet]:
+    """Packets shown for one frame: some versions of FFmpeg leave the last one's length open."""
     for packet in packets:
         packet.duration = 1
         yield packet

@@ -4,117 +4,259 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, cast
+from io import BytesIO
+from pathlib import Path
+from threading import Event
+from typing import Any
 
-import av
 import numpy as np
-from av.audio.resampler import AudioResampler
+from av.audio.frame import AudioFrame
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
 
 from ..errors import DecodeError
 from . import envelope
-from .container import open_clip, picture_stream, reason, sound_stream
+from .colour import Colour, Matrix, colour_of
+from .container import OpenClip, clock_origin, open_clip, reason, sound_stream
+from .geometry import Geometry, geometry_of
+from .opencv import opencv
 from .pcm import Pcm, pcm_of
 from .pixels import Floats, Pixels8
+from .plan import Plan, make_plan
+from .planes import to_rgb
+from .reader import Reader
+from .scan import Scan, scan
+from .scaling import fitted
+from .selection import ALL
+from .sound import unit_samples
 from .types import FileClip, Size
+from .wholeness import missing_bytes
+from .yuv import YuvFrames
+
+# Stamps that are this far off are rounding of the container; beyond it there is a gap.
+_GAP_S = Fraction(3, 100)
+_SENT = Colour(Matrix.BT709, False)
+_HDR_TRANSFERS = frozenset({16, 18})  # ITU-T H.273: PQ, HLG
 
 
 class FileFootage:
-    """A file, decoded as it is read."""
+    """A file, decoded as it is read; what it holds is known from its packets before.
 
-    def __init__(self, clip: FileClip) -> None:
+    Raises:
+        DecodeError: The file is absent, not a clip, damaged at its start, or its window is empty.
+    """
+
+    def __init__(self, clip: FileClip, *, stop: Event | None = None) -> None:
         self._clip = clip
-        with open_clip(clip.source) as container:
-            stream = picture_stream(container)
-            frame = next(container.decode(stream), None)
-            if frame is None:
-                raise DecodeError("The clip holds no picture. Use another file.")
-            rotation = int(getattr(frame, "rotation", 0) or 0)
-            size = Size(frame.width, frame.height)
-            self._size = Size(size.height, size.width) if rotation % 180 else size
-            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            self._rate = envelope.frame_rate(Fraction(rate))
+        self._stop = stop
+        with OpenClip(clip.source) as file:
+            self._found = scan(file.container, file.picture, stop=stop)
+            self._plan = _plan(clip, file, self._found)
+            file.rewind(self._found.first_stamp or 0)
+            frame = _first_frame(file, stop)
+            self._geometry = geometry_of(file.picture, frame)
+            self._is_hdr = int(file.picture.codec_context.color_trc) in _HDR_TRANSFERS
+        self._cut = self._found.damaged or missing_bytes(clip.source) > 0
 
     @property
     def size(self) -> Size:
         """Extent of each picture, as displayed."""
-        return self._size
+        return self._geometry.size
 
     @property
     def frame_rate(self) -> Fraction:
         """Frames per second, constant."""
-        return self._rate
+        return envelope.frame_rate(self._plan.frame_rate)
 
     @property
-    def frame_count(self) -> int | None:
-        """Only reading tells."""
-        return None
+    def frame_count(self) -> int:
+        """How many pictures there are."""
+        return len(self._plan.slots)
 
-    def pictures(self) -> Iterator[Pixels8]:
-        """Yield each picture as 8-bit RGB, laid out to the constant rate."""
-        start, length = self._clip.start_s, self._clip.duration_s
-        origin: float | None = None
+    def frames(self, size: Size) -> Iterator[VideoFrame]:
+        """Yield each picture in the form of H.264; the same one again where the rate asks for it.
+
+        Raises:
+            DecodeError: The file is damaged.
+        """
+        picture = _Picture(self._geometry, size)
         written = 0
-        last: Pixels8 | None = None
-        try:
-            with open_clip(self._clip.source) as container:
-                stream = picture_stream(container)
-                for frame in container.decode(stream):
-                    time = float(frame.time or 0.0)
-                    if time < start - 1e-6:
-                        continue
-                    if length and time >= start + length - 1e-6:
-                        break
-                    origin = time if origin is None else origin
-                    slot = round((time - origin) * self._rate)
-                    while last is not None and written < slot:
-                        yield last
-                        written += 1
-                    last = _rgb(frame)
-        except av.FFmpegError as error:
-            raise DecodeError(
-                f"The clip is damaged after {written / self._rate:.1f} s ({reason(error)}). "
-                "Repair it, or trim it to end before that."
-            ) from error
-        if last is None:
-            raise DecodeError("The clip holds no picture in its window. Choose another window.")
-        yield last
+        last: VideoFrame | None = None
+        with OpenClip(self._clip.source) as file:
+            file.rewind(self._entry())
+            reader = Reader(file.container, file.picture, None, stop=self._stop)
+            arrived = 0
+            for frame in reader:
+                if not isinstance(frame, VideoFrame):
+                    continue
+                stamp = arrived if self._found.untimed or frame.pts is None else frame.pts
+                arrived += 1
+                place = self._plan.places.get(stamp)
+                if place is None:
+                    continue
+                first, count = place
+                made = picture.made(frame)
+                # a picture that never came is held by the one before it, or the first that came
+                for _ in range(written, first):
+                    yield last or made
+                for _ in range(count):
+                    yield made
+                last, written = made, first + count
+                if written >= self.frame_count:
+                    return
+        if last is None or reader.damage or self._cut:
+            raise _damaged(reader.damage or "it ends before its end", self._plan, written)
+        for _ in range(written, self.frame_count):
+            yield last
 
     def sound(self) -> Pcm | None:
         """The sound that takes the place of the file's own, or that."""
         if self._clip.sound is not None:
             return pcm_of(self._clip.sound)
-        with open_clip(self._clip.source) as container:
-            stream = sound_stream(container)
-            if stream is None:
-                return None
-            rate_hz = int(stream.codec_context.sample_rate)
-            channels = len(stream.codec_context.layout.channels)
-        return Pcm(rate_hz, channels, self._pcm(rate_hz))
+        return file_sound(self._clip.source, self._plan.start_s)
 
     def warnings(self) -> tuple[str, ...]:
-        """Nothing yet."""
-        return ()
+        """What was changed on the way."""
+        found: list[str] = []
+        if self._plan.timeline.variable:
+            found.append(
+                f"The clip's frame rate varies; it was laid out to {float(self.frame_rate):g} "
+                "frames per second."
+            )
+        if self._is_hdr:
+            found.append(
+                "The clip is HDR and was brought to 8 bits without tone mapping; "
+                "if it looks pale, export it as SDR."
+            )
+        return tuple(found)
 
-    def _pcm(self, rate_hz: int) -> Iterator[Floats]:
-        start = self._clip.start_s
-        with open_clip(self._clip.source) as container:
-            stream = sound_stream(container)
-            if stream is None:
-                return
-            resampler = AudioResampler(format="fltp", rate=rate_hz)
-            position: int | None = None
-            for frame in container.decode(stream):
-                for part in resampler.resample(frame):
-                    samples = cast("Floats", part.to_ndarray())
-                    if position is None:
-                        position = round((float(frame.time or 0.0) - start) * rate_hz)
-                        if position > 0:
-                            yield np.zeros((samples.shape[0], position), np.float32)
-                    before, position = position, position + samples.shape[1]
-                    yield samples[:, max(0, -before) :]
+    def _entry(self) -> int:
+        """The key frame from which the first picture wanted can be decoded."""
+        first = min(self._plan.places)
+        if self._found.untimed or first == self._plan.timeline.stamps[0]:
+            return self._found.first_stamp or 0
+        return first
 
 
-def _rgb(frame: Any) -> Pixels8:
-    rgb = frame.to_ndarray(format="rgb24")
-    turns = int(getattr(frame, "rotation", 0) or 0) // 90
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+class _Picture:
+    """Decoded frames to frames of H.264, in one size."""
+
+    def __init__(self, geometry: Geometry, size: Size) -> None:
+        self._geometry = geometry
+        self._size = size
+        self._yuv = YuvFrames(size)
+
+    def made(self, frame: VideoFrame) -> VideoFrame:
+        """One frame, turned and scaled; as it is where it is in that form already."""
+        own = Size(frame.width, frame.height)
+        plain = frame.format.name == "yuv420p" and colour_of(frame) == _SENT
+        if plain and own == self._size == self._geometry.size and not self._geometry.turns:
+            return self._yuv.copied(frame)
+        rgb = _eight_bits(to_rgb(frame))
+        return self._yuv.make(fitted(self._geometry.apply(rgb), self._size))
+
+
+def file_sound(source: Path | BytesIO, start_s: Fraction) -> Pcm | None:
+    """A file's own sound as a stream.
+
+    Args:
+        source: The file.
+        start_s: The time of sample 0, on the file's own clock.
+
+    Returns:
+        None where there is no sound that can be decoded.
+    """
+    with open_clip(source) as container:
+        stream = sound_stream(container)
+        if stream is None:
+            return None
+        rate_hz = int(stream.codec_context.sample_rate)
+        channels = len(stream.codec_context.layout.channels)
+    if rate_hz <= 0 or channels <= 0:
+        return None
+    return Pcm(rate_hz, channels, _samples(source, start_s, rate_hz=rate_hz, channels=channels))
+
+
+def _samples(
+    source: Path | BytesIO, start_s: Fraction, *, rate_hz: int, channels: int
+) -> Iterator[Floats]:
+    """Samples from `start_s` on; silence where the file has a hole."""
+    written = 0
+    cursor: int | None = None
+    for frame in _sound_frames(source):
+        samples = unit_samples(frame)
+        if samples.shape[0] != channels or frame.sample_rate != rate_hz:
+            continue
+        at = cursor or 0
+        if frame.pts is not None and frame.time_base is not None:
+            stamped = round((frame.pts * frame.time_base - start_s) * rate_hz)
+            if cursor is None or abs(stamped - cursor) > _GAP_S * rate_hz:
+                at = stamped
+        cursor = at + samples.shape[1]
+        if at > written:
+            yield np.zeros((channels, at - written), np.float32)
+            written = at
+        if cursor > written:
+            yield samples[:, written - at :]
+            written = cursor
+
+
+def _sound_frames(source: Path | BytesIO) -> Iterator[AudioFrame]:
+    """Decoded sound; the first packets of a recording cut out of another often cannot be read."""
+    heard = False
+    with open_clip(source) as container:
+        stream = sound_stream(container)
+        if stream is None:
+            return
+        for packet in container.demux(stream):
+            try:
+                frames = stream.decode(packet)
+            except FFmpegError as error:
+                if heard:
+                    raise DecodeError(
+                        f"The clip's sound is damaged ({reason(error)}). "
+                        "Save or download it again, or leave the sound out."
+                    ) from error
+                continue
+            heard = heard or bool(frames)
+            yield from frames
+
+
+def _plan(clip: FileClip, file: OpenClip, found: Scan) -> Plan:
+    timeline = found.timeline(file.picture)
+    if not len(timeline.stamps):
+        raise DecodeError("The file holds not one picture. Save or download it again.")
+    return make_plan(
+        timeline,
+        ALL,
+        origin_s=clock_origin(file.container),
+        start_s=clip.start_s,
+        duration_s=clip.duration_s,
+    )
+
+
+def _first_frame(file: OpenClip, stop: Event | None) -> VideoFrame:
+    reader = Reader(file.container, file.picture, None, stop=stop)
+    for frame in reader:
+        if isinstance(frame, VideoFrame):
+            return frame
+    what = f" ({reader.damage})" if reader.damage else ""
+    raise DecodeError(
+        f"Not one picture of the clip can be decoded{what}. Export it again as H.264."
+    )
+
+
+def _eight_bits(rgb: Any) -> Pixels8:
+    if rgb.dtype == np.uint8:
+        return rgb
+    height, width, _ = rgb.shape
+    flat = opencv().convertScaleAbs(rgb.reshape(height, -1), alpha=255 / np.iinfo(rgb.dtype).max)
+    return flat.reshape(height, width, 3)
+
+
+def _damaged(what: str, plan: Plan, written: int) -> DecodeError:
+    second = float(plan.start_s - plan.timeline.start_s + written / plan.frame_rate)
+    return DecodeError(
+        f"The clip is damaged at {second:.2f} s ({what}), after {written} of "
+        f"{len(plan.slots)} frames. Save or download it again, or trim it to end before that."
+    )

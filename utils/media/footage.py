@@ -7,13 +7,16 @@ from fractions import Fraction
 from typing import Protocol
 
 import torch
+from av.video.frame import VideoFrame
 from torch import Tensor
 
 from ..errors import InputError
 from . import envelope
 from .pcm import Pcm, pcm_of
-from .pixels import CLIPPED, Pixels8, check_channels, check_dtype, to_rgb8
+from .pixels import CLIPPED, check_channels, check_dtype, to_rgb8
+from .scaling import fitted
 from .types import FramesClip, Size
+from .yuv import YuvFrames
 
 
 class Footage(Protocol):
@@ -30,12 +33,12 @@ class Footage(Protocol):
         ...
 
     @property
-    def frame_count(self) -> int | None:
-        """How many pictures there are; None where only reading tells."""
+    def frame_count(self) -> int:
+        """How many pictures there are."""
         ...
 
-    def pictures(self) -> Iterator[Pixels8]:
-        """Yield each picture as 8-bit RGB of shape (H, W, 3)."""
+    def frames(self, size: Size) -> Iterator[VideoFrame]:
+        """Yield each picture in the form that H.264 takes, scaled to an even size."""
         ...
 
     def sound(self) -> Pcm | None:
@@ -71,17 +74,18 @@ class FramesFootage:
         return self._rate
 
     @property
-    def frame_count(self) -> int | None:
+    def frame_count(self) -> int:
         """How many pictures there are."""
         return int(self._clip.frames.shape[0])
 
-    def pictures(self) -> Iterator[Pixels8]:
-        """Yield each picture as 8-bit RGB."""
-        for index in range(self._clip.frames.shape[0]):
+    def frames(self, size: Size) -> Iterator[VideoFrame]:
+        """Yield each picture in the form that H.264 takes."""
+        yuv = YuvFrames(size)
+        for index in range(self.frame_count):
             with torch.inference_mode():
                 rgb, clipped = to_rgb8(self._clip.frames[index])
             self._clipped = self._clipped or clipped
-            yield rgb
+            yield yuv.make(fitted(rgb, size))
 
     def sound(self) -> Pcm | None:
         """The clip's sound."""

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
 
 from ..errors import DecodeError
 from .aac import sound_track
-from .container import open_clip, picture_stream, sound_stream
-from .filefootage import FileFootage
-from .footage import Footage, FramesFootage
+from .container import open_clip, picture_stream, reason, sound_stream
+from .encode import footage_sound, open_footage
 from .mp4 import copied_stream, open_mp4, write_packets
-from .pcm import exactly
-from .types import Clip, FramesClip
+from .scan import scan
+from .types import Clip
 
 
 def save_sound(clip: Clip, target: Path, *, stop: Event | None = None) -> bool:
     """Write a clip's sound as AAC, so that it can be put back into the result.
 
     Args:
-        clip: Whose sound; cut to the clip's length.
-        target: An .m4a file; appears whole or not at all.
+        clip: Whose sound; cut or padded with silence to the clip's length.
+        target: An .m4a file; it appears whole or not at all.
         stop: Ends the work early.
 
     Returns:
         Whether there was any sound; without it no file is written.
+
+    Raises:
+        InputError: The clip is empty, or its sound is none.
+        DecodeError: The file is not a clip, or damaged.
+        EncodeError: The file cannot be written.
+        Stopped: `stop` was set.
     """
-    footage: Footage = FramesFootage(clip) if isinstance(clip, FramesClip) else FileFootage(clip)
-    pcm = footage.sound()
+    pcm = footage_sound(open_footage(clip, stop=stop))
     if pcm is None:
         return False
-    if footage.frame_count is not None:
-        seconds = footage.frame_count / footage.frame_rate
-        pcm = exactly(pcm, round(seconds * pcm.sample_rate_hz))
     with open_mp4(target) as output:
         for _ in write_packets(output, sound_track(output, pcm), stop=stop):
             pass
@@ -49,7 +54,7 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
     Args:
         video: Whose picture; a sound of its own is left out.
         sound: Whose sound; cut to the picture's length.
-        target: An .mp4 file; appears whole or not at all.
+        target: An .mp4 file, which may be `video` itself; it appears whole or not at all.
         stop: Ends the work early.
 
     Raises:
@@ -57,25 +62,44 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
         EncodeError: The file cannot be written.
         Stopped: `stop` was set.
     """
-    with open_clip(video) as pictures, open_clip(sound) as sounds, open_mp4(target) as output:
+    # the target is put in place last, when its sources are closed: Windows insists
+    with open_mp4(target) as output, open_clip(video) as pictures, open_clip(sound) as sounds:
         picture, voice = picture_stream(pictures), sound_stream(sounds)
         if voice is None:
-            raise DecodeError("The sound file holds no sound. Choose another file.")
-        end_s = float((picture.duration or 0) * (picture.time_base or 0)) or float("inf")
-        outputs: list[Any] = [copied_stream(output, picture), copied_stream(output, voice)]
+            raise DecodeError("The file holds no sound. Choose one with sound.")
+        start_s, end_s = _span_s(picture, stop)
         tracks = [
-            _copied(picture, outputs[0], float("inf")),
-            _copied(voice, outputs[1], end_s),
+            _copied(picture, copied_stream(output, picture), start_s, None),
+            _copied(voice, copied_stream(output, voice), Fraction(0), end_s - start_s),
         ]
         for _ in write_packets(output, *tracks, stop=stop):
             pass
 
 
-def _copied(source: Any, stream: Any, end_s: float) -> Iterator[Packet]:
-    for packet in source.container.demux(source):
-        if packet.dts is None:
-            continue
-        if float(packet.pts * packet.time_base) >= end_s:
-            return
-        packet.stream = stream
-        yield packet
+def _span_s(stream: VideoStream, stop: Event | None) -> tuple[Fraction, Fraction]:
+    """When the first picture is shown, and when the last one ends."""
+    container: Any = stream.container
+    timeline = scan(container, stream, stop=stop).timeline(stream)
+    container.seek(0)
+    return timeline.start_s, timeline.slot_s(len(timeline.shown))
+
+
+def _copied(
+    source: Stream, stream: Stream, start_s: Fraction, length_s: Fraction | None
+) -> Iterator[Packet]:
+    """Packets counted from `start_s`, up to a length."""
+    container: Any = source.container
+    try:
+        for packet in container.demux(source):
+            if not packet.size or packet.dts is None or packet.pts is None:
+                continue
+            shift = round(start_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            if length_s is not None and packet.pts * packet.time_base >= length_s:
+                return
+            packet.stream = stream
+            yield packet
+    except FFmpegError as error:
+        raise DecodeError(
+            f"The file cannot be read to its end ({reason(error)}). Save or download it again."
+        ) from error

@@ -69,9 +69,14 @@ class YuvFrames:
         cv2.split(self._full, [luma, *self._chroma])
         for full, small in zip(self._chroma, chroma, strict=True):
             self._halve(full, small)
-        frame.colorspace = BT709
-        frame.color_range = ColorRange.MPEG
-        return frame
+        return _tagged(frame)
+
+    def copied(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A fresh frame with the planes of one that is already in this form, and nothing else."""
+        fresh = av.VideoFrame(self._size.width, self._size.height, "yuv420p")
+        for source, target in zip(frame.planes, fresh.planes, strict=True):
+            _view(target)[:] = _view(source)
+        return _tagged(fresh)
 
     def _halve(self, full: Pixels8, small: Pixels8) -> None:
         """Two means of 2×2, one of them a pixel to the left, averaged: 1-2-1 across."""
@@ -86,6 +91,12 @@ class YuvFrames:
                 full[:, 1 : width - 1], inner, interpolation=cv2.INTER_AREA
             )
         cv2.addWeighted(self._right, 0.5, self._left, 0.5, 0, dst=small)
+
+
+def _tagged(frame: av.VideoFrame) -> av.VideoFrame:
+    frame.colorspace = BT709
+    frame.color_range = ColorRange.MPEG
+    return frame
 
 
 def _view(plane: object) -> Pixels8:

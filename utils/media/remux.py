@@ -1,0 +1,255 @@
+"""A file that already is what the service wants: its packets in a new container, tags left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import EncodeError, InputError
+from . import envelope
+from .aac import sound_track
+from .clipfile import EncodedClip, EncodeOptions, Progress
+from .container import open_clip, picture_stream, sound_stream
+from .displaymatrix import is_upright
+from .filefootage import file_sound
+from .mp4 import copied_stream, open_mp4, write_packets
+from .pcm import Pcm, exactly, pcm_of
+from .reader import Reader
+from .scan import Scan, scan
+from .sps import is_plain
+from .timeline import Timeline
+from .types import FileClip, Size
+from .wholeness import missing_bytes
+
+# Without it FFmpeg decodes pictures while it opens a file, ten times as long.
+_UNDECODED = {"skip_frame": "all"}
+_FULL_RANGE = 2
+_HDR_TRANSFERS = frozenset({16, 18})  # ITU-T H.273: PQ, HLG
+_UNSET = frozenset({None, 0, 1})  # a pixel's aspect
+# A clip by a hair larger than useful is better copied than scaled.
+_PIXELS_SLACK = 1.25
+# Stamps may be rounded to milliseconds; a frame that comes earlier or later is no constant rate.
+_JITTER_S = Fraction(2, 1000)
+
+
+class _UnfitError(Exception):
+    """The file has to be encoded."""
+
+
+def copy_clip(
+    clip: FileClip,
+    target: Path,
+    *,
+    options: EncodeOptions,
+    stop: Event | None = None,
+    progress: Progress | None = None,
+) -> EncodedClip | None:
+    """Copy a file's packets where the service can take them as they are.
+
+    Args:
+        clip: The file.
+        target: The MP4 to write; it appears whole or not at all.
+        options: What is wanted.
+        stop: Ends the work early.
+        progress: Told of each picture.
+
+    Returns:
+        What was written, or None where the clip has to be encoded.
+
+    Raises:
+        DecodeError: The file is no clip.
+        InputError: The sound that was given is none.
+        Stopped: `stop` was set.
+    """
+    indexed = is_upright(clip.source)
+    if indexed is False or missing_bytes(clip.source):
+        return None
+    with open_clip(clip.source, options=_UNDECODED if indexed else None) as container:
+        try:
+            source = _Source(clip, container, options, indexed=bool(indexed), stop=stop)
+            return source.copy(target, stop=stop, progress=progress)
+        except (_UnfitError, FFmpegError, EncodeError):
+            return None
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The part of a file that is copied: where it starts and ends, on the file's own clock."""
+
+    start_s: Fraction
+    end_s: Fraction
+
+
+class _Source:
+    """A file that is fit to be copied.
+
+    Raises:
+        _UnfitError: It is not.
+    """
+
+    def __init__(
+        self,
+        clip: FileClip,
+        container: InputContainer,
+        options: EncodeOptions,
+        *,
+        indexed: bool,
+        stop: Event | None,
+    ) -> None:
+        self._clip = clip
+        self._options = options
+        self._container = container
+        self._picture = picture_stream(container)
+        _check_picture(self._picture, options)
+        if not indexed:
+            _check_first_frame(container, self._picture)
+        found = scan(container, self._picture, stop=stop)
+        self._timeline = _check_times(found, self._picture)
+        frames, rate = len(self._timeline.shown), self._timeline.rate
+        _check_window(clip, frames / rate)
+        start_s = self._timeline.start_s
+        self._span = _Span(start_s, start_s + frames / rate)
+
+    def copy(self, target: Path, *, stop: Event | None, progress: Progress | None) -> EncodedClip:
+        """Write the file."""
+        total, done, size = len(self._timeline.shown), 0, 0
+        with open_mp4(target) as output:
+            picture = copied_stream(output, self._picture)
+            own = self._copied_sound()
+            streams: dict[int, Any] = {self._picture.index: picture}
+            pcm = None
+            if own is not None:
+                streams[own.index] = copied_stream(output, own)
+            else:
+                pcm = self._encoded_sound()
+            tracks = [self._packets(streams, stop)]
+            if pcm is not None:
+                tracks.append(sound_track(output, pcm))
+            for packet in write_packets(output, *tracks, stop=stop):
+                size += packet.size
+                if size > self._options.limit_bytes:
+                    raise _UnfitError
+                if packet.stream_index == picture.index:
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+        return EncodedClip(
+            path=target,
+            size=Size(self._picture.width, self._picture.height),
+            frame_rate=self._timeline.rate,
+            frame_count=total,
+            duration_s=float(total / self._timeline.rate),
+            size_bytes=target.stat().st_size,
+            has_sound=own is not None or pcm is not None,
+            remuxed=True,
+        )
+
+    def _copied_sound(self) -> AudioStream | None:
+        """The file's own sound where its packets can stay."""
+        if not self._options.keep_sound or self._clip.sound is not None:
+            return None
+        stream = sound_stream(self._container)
+        if stream is None or stream.codec_context.name != "aac":
+            return None
+        return stream
+
+    def _encoded_sound(self) -> Pcm | None:
+        """The sound that has to be encoded, or None where there is none."""
+        if not self._options.keep_sound:
+            return None
+        if self._clip.sound is not None:
+            pcm = pcm_of(self._clip.sound)
+        else:
+            pcm = file_sound(self._clip.source, self._span.start_s)
+        if pcm is None:
+            return None
+        return exactly(pcm, round((self._span.end_s - self._span.start_s) * pcm.sample_rate_hz))
+
+    def _packets(self, streams: dict[int, Any], stop: Event | None) -> Iterator[Packet]:
+        """The file's packets of these streams, counted from its first picture."""
+        self._container.seek(0)
+        started = False
+        wanted = [self._container.streams[index] for index in streams]
+        for packet in self._container.demux(wanted):
+            if not packet.size:
+                continue
+            if packet.dts is None or packet.pts is None or packet.is_corrupt:
+                raise _UnfitError
+            if packet.stream_index == self._picture.index:
+                if packet.is_discard or not (started or packet.is_keyframe):
+                    raise _UnfitError
+                started = True
+            elif not self._is_heard(packet):
+                continue
+            shift = round(self._span.start_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = streams[packet.stream_index]
+            yield packet
+
+    def _is_heard(self, packet: Packet) -> bool:
+        """Whether sound lies within the picture, or is what a decoder needs before it."""
+        start_s = (packet.pts or 0) * packet.time_base
+        end_s = start_s + (packet.duration or 0) * packet.time_base
+        return end_s >= self._span.start_s - Fraction(1, 10) and start_s < self._span.end_s
+
+
+def _check_picture(stream: VideoStream, options: EncodeOptions) -> None:
+    """What the header says: H.264, 8-bit 4:2:0, limited range, a size that is right."""
+    context: Any = stream.codec_context
+    if context.name != "h264" or not is_plain(context.extradata):
+        raise _UnfitError
+    if int(context.color_range) == _FULL_RANGE or int(context.color_trc) in _HDR_TRANSFERS:
+        raise _UnfitError
+    if stream.sample_aspect_ratio not in _UNSET:
+        raise _UnfitError
+    size = Size(stream.width, stream.height)
+    most = None if options.max_pixels is None else round(options.max_pixels * _PIXELS_SLACK)
+    try:
+        wanted = envelope.clip_size(size, max_pixels=most)
+    except InputError as error:
+        raise _UnfitError from error
+    if wanted != size:
+        raise _UnfitError
+
+
+def _check_first_frame(container: InputContainer, stream: VideoStream) -> None:
+    """Formats other than MP4 tell of a rotation only on the first frame."""
+    for frame in Reader(container, stream, None, stop=None):
+        if isinstance(frame, VideoFrame):
+            if round(frame.rotation / 90) % 4 or frame.interlaced_frame:
+                raise _UnfitError
+            container.seek(0)
+            return
+    raise _UnfitError
+
+
+def _check_times(found: Scan, stream: VideoStream) -> Timeline:
+    """One picture a slot, at a rate that is constant as exactly as the stamps can say."""
+    if found.damaged or found.untimed or not found.stamps:
+        raise _UnfitError
+    timeline = found.timeline(stream)
+    if timeline.variable or envelope.frame_rate(timeline.rate) != timeline.rate:
+        raise _UnfitError
+    step = 1 / timeline.rate
+    most = max(_JITTER_S, timeline.time_base)
+    for slot, stamp in enumerate(timeline.stamps.tolist()):
+        if abs(stamp * timeline.time_base - timeline.start_s - slot * step) > most:
+            raise _UnfitError
+    return timeline
+
+
+def _check_window(clip: FileClip, length_s: Fraction) -> None:
+    """A trim that is still to be done needs new pictures; one that takes everything does not."""
+    if clip.start_s > 0 or 0 < clip.duration_s < float(length_s) - 1e-3:
+        raise _UnfitError
