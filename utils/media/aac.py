@@ -27,7 +27,7 @@ _CHANNEL_BITS_PER_S = 96_000
 _SAMPLE_BITS = 6
 
 
-def sound_track(output: OutputContainer, pcm: Pcm) -> Iterator[Packet]:
+def sound_track(output: OutputContainer, pcm: Pcm) -> Iterator[Packet[Any]]:
     """Add a track to an MP4.
 
     Args:
@@ -47,7 +47,7 @@ def sound_track(output: OutputContainer, pcm: Pcm) -> Iterator[Packet]:
     return _packets(stream, pieces, _LAYOUTS[channels])
 
 
-def _packets(stream: Any, pieces: Iterator[Floats], layout: str) -> Iterator[Packet]:
+def _packets(stream: Any, pieces: Iterator[Floats], layout: str) -> Iterator[Packet[Any]]:
     rate_hz: int = stream.codec_context.sample_rate
     position = 0
     for block in in_blocks(pieces, BLOCK_SAMPLES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -21,7 +21,7 @@ class _End:
 
 
 @contextmanager
-def ahead(items: Iterable[Item], *, depth: int) -> Iterator[Iterator[Item]]:
+def ahead(items: Iterable[Item], *, depth: int) -> Generator[Iterator[Item], None, None]:
     """Run an iterable on another thread, at most `depth` items before its consumer.
 
     Args:

@@ -80,7 +80,7 @@ def _handler(track: dict[bytes, memoryview]) -> bytes:
 
 def _matrix(kind: bytes, body: memoryview) -> tuple[int, ...]:
     """The part of the matrix that turns and mirrors: a, b, c, d."""
-    at = _MATRIX_AT[kind][1 if body[:1] == b"\1" else 0]
+    at = _MATRIX_AT[kind][1 if bytes(body[:1]) == b"\1" else 0]
     return tuple(
         int.from_bytes(body[at + place : at + place + 4], "big", signed=True)
         for place in (0, 4, 12, 16)

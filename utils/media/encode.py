@@ -124,9 +124,7 @@ class _TooLargeError(Exception):
 class _Writer:
     """One attempt at one quality."""
 
-    def __init__(
-        self, footage: Footage, size: Size, *, crf: int, options: EncodeOptions
-    ) -> None:
+    def __init__(self, footage: Footage, size: Size, *, crf: int, options: EncodeOptions) -> None:
         self._footage = footage
         self._size = size
         self._crf = crf
@@ -170,7 +168,7 @@ class _Writer:
 
     def _pictures(
         self, output: OutputContainer, frames: Iterable[VideoFrame]
-    ) -> Iterator[Packet]:
+    ) -> Iterator[Packet[Any]]:
         """Add the track of pictures; its packets come as they are asked for."""
         rate = self._footage.frame_rate
         options = {"preset": self._options.preset, "crf": str(self._crf), "profile": "high"}
@@ -183,7 +181,7 @@ class _Writer:
         context.color_range = _LIMITED_RANGE
         return self._packets(stream, frames)
 
-    def _packets(self, stream: Any, frames: Iterable[VideoFrame]) -> Iterator[Packet]:
+    def _packets(self, stream: Any, frames: Iterable[VideoFrame]) -> Iterator[Packet[Any]]:
         step_s = 1 / self._footage.frame_rate
         for index, frame in enumerate(frames):
             frame.pts, frame.time_base = index, step_s
@@ -215,7 +213,7 @@ class _Writer:
         return tuple(found)
 
 
-def _lasting_one(packets: list[Packet]) -> Iterator[Packet]:
+def _lasting_one(packets: list[Packet[Any]]) -> Iterator[Packet[Any]]:
     """Packets shown for one frame: some versions of FFmpeg leave the last one's length open."""
     for packet in packets:
         packet.duration = 1

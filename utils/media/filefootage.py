@@ -25,8 +25,8 @@ from .pixels import Floats, Pixels8
 from .plan import Plan, make_plan
 from .planes import to_rgb
 from .reader import Reader
-from .scan import Scan, scan
 from .scaling import fitted
+from .scan import Scan, scan
 from .selection import ALL
 from .sound import unit_samples
 from .types import FileClip, Size
@@ -187,18 +187,25 @@ def _samples(
         samples = unit_samples(frame)
         if samples.shape[0] != channels or frame.sample_rate != rate_hz:
             continue
-        at = cursor or 0
-        if frame.pts is not None and frame.time_base is not None:
-            stamped = round((frame.pts * frame.time_base - start_s) * rate_hz)
-            if cursor is None or abs(stamped - cursor) > _GAP_S * rate_hz:
-                at = stamped
-        cursor = at + samples.shape[1]
+        at = _position(frame, start_s, cursor)
+        cursor = end = at + int(samples.shape[1])
         if at > written:
             yield np.zeros((channels, at - written), np.float32)
             written = at
-        if cursor > written:
+        if end > written:
             yield samples[:, written - at :]
-            written = cursor
+            written = end
+
+
+def _position(frame: AudioFrame, start_s: Fraction, cursor: int | None) -> int:
+    """The sample at which a frame starts; frames that follow each other stay seamless."""
+    if frame.pts is None or frame.time_base is None:
+        return cursor or 0
+    rate_hz = frame.sample_rate
+    stamped = round((frame.pts * Fraction(frame.time_base) - start_s) * rate_hz)
+    if cursor is None or abs(stamped - cursor) > _GAP_S * rate_hz:
+        return stamped
+    return cursor
 
 
 def _sound_frames(source: Path | BytesIO) -> Iterator[AudioFrame]:

@@ -7,7 +7,7 @@ was taken: packets go into a new container here, tags never do.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import av
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
@@ -26,7 +27,7 @@ _OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 
 @contextmanager
-def open_mp4(target: Path) -> Iterator[OutputContainer]:
+def open_mp4(target: Path) -> Generator[OutputContainer, None, None]:
     """Write an MP4 beside its target, and put it in place once it is whole.
 
     Raises:
@@ -37,7 +38,7 @@ def open_mp4(target: Path) -> Iterator[OutputContainer]:
         with av.open(str(part), "w", format="mp4", options=_OPTIONS) as output:
             yield output
         part.replace(target)
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise EncodeError(
             f"The file {target.name} could not be written ({reason(error)}). "
             "Check that the disk has room and the folder may be written to."
@@ -54,8 +55,8 @@ def copied_stream(output: OutputContainer, source: Stream) -> Stream:
 
 
 def write_packets(
-    output: OutputContainer, *tracks: Iterable[Packet], stop: Event | None = None
-) -> Iterator[Packet]:
+    output: OutputContainer, *tracks: Iterable[Packet[Any]], stop: Event | None = None
+) -> Iterator[Packet[Any]]:
     """Mux tracks side by side in the order of time.
 
     Args:
@@ -76,6 +77,6 @@ def write_packets(
         yield packet
 
 
-def _time_s(packet: Packet) -> float:
+def _time_s(packet: Packet[Any]) -> float:
     time = packet.pts if packet.dts is None else packet.dts
     return float((time or 0) * packet.time_base)

@@ -69,8 +69,13 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
             raise DecodeError("The file holds no sound. Choose one with sound.")
         start_s, end_s = _span_s(picture, stop)
         tracks = [
-            _copied(picture, copied_stream(output, picture), start_s, None),
-            _copied(voice, copied_stream(output, voice), Fraction(0), end_s - start_s),
+            _copied(picture, copied_stream(output, picture), start_s=start_s),
+            _copied(
+                voice,
+                copied_stream(output, voice),
+                start_s=Fraction(0),
+                length_s=end_s - start_s,
+            ),
         ]
         for _ in write_packets(output, *tracks, stop=stop):
             pass
@@ -85,8 +90,8 @@ def _span_s(stream: VideoStream, stop: Event | None) -> tuple[Fraction, Fraction
 
 
 def _copied(
-    source: Stream, stream: Stream, start_s: Fraction, length_s: Fraction | None
-) -> Iterator[Packet]:
+    source: Stream, stream: Stream, *, start_s: Fraction, length_s: Fraction | None = None
+) -> Iterator[Packet[Any]]:
     """Packets counted from `start_s`, up to a length."""
     container: Any = source.container
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -86,7 +85,9 @@ def encode_picture(
         EncodeError: Nothing fits into `limit_bytes`.
     """
     size = check_picture(image, mask=mask)
-    cover = None if mask is None else _stretched(mask, size_of(np.empty(image.shape[:2])))
+    cover = (
+        None if mask is None else _stretched(mask, Size(int(image.shape[1]), int(image.shape[0])))
+    )
     rgb, clipped = to_rgb8(image, mask=cover)
     warnings: list[str] = []
     if clipped:

@@ -61,7 +61,7 @@ def to_floats(tensor: Tensor) -> Floats:
         return (upper.astype(np.uint32) << 16).view(np.float32)
     values = tensor.numpy()
     if values.dtype == np.uint8:
-        return np.ascontiguousarray(values, np.float32) / np.float32(255)
+        return np.ascontiguousarray(np.divide(values, 255, dtype=np.float32), np.float32)
     return np.ascontiguousarray(values, np.float32)
 
 

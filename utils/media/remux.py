@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -40,7 +42,9 @@ _UNSET = frozenset({None, 0, 1})  # a pixel's aspect
 # A clip by a hair larger than useful is better copied than scaled.
 _PIXELS_SLACK = 1.25
 # Stamps may be rounded to milliseconds; a frame that comes earlier or later is no constant rate.
-_JITTER_S = Fraction(2, 1000)
+_JITTER_S = 0.002
+# What a decoder of sound may need from before the first picture.
+_LEAD_S = Fraction(1, 10)
 
 
 class _UnfitError(Exception):
@@ -133,7 +137,7 @@ class _Source:
                 streams[own.index] = copied_stream(output, own)
             else:
                 pcm = self._encoded_sound()
-            tracks = [self._packets(streams, stop)]
+            tracks = [self._packets(streams)]
             if pcm is not None:
                 tracks.append(sound_track(output, pcm))
             for packet in write_packets(output, *tracks, stop=stop):
@@ -176,32 +180,37 @@ class _Source:
             return None
         return exactly(pcm, round((self._span.end_s - self._span.start_s) * pcm.sample_rate_hz))
 
-    def _packets(self, streams: dict[int, Any], stop: Event | None) -> Iterator[Packet]:
+    def _packets(self, streams: dict[int, Any]) -> Iterator[Packet[Any]]:
         """The file's packets of these streams, counted from its first picture."""
         self._container.seek(0)
         started = False
-        wanted = [self._container.streams[index] for index in streams]
-        for packet in self._container.demux(wanted):
+        sources = [self._container.streams[index] for index in streams]
+        ticks = {source.index: self._ticks_of(source) for source in sources}
+        for packet in self._container.demux(sources):
             if not packet.size:
                 continue
             if packet.dts is None or packet.pts is None or packet.is_corrupt:
                 raise _UnfitError
-            if packet.stream_index == self._picture.index:
+            index = packet.stream_index
+            start, before, end = ticks[index]
+            if index == self._picture.index:
                 if packet.is_discard or not (started or packet.is_keyframe):
                     raise _UnfitError
                 started = True
-            elif not self._is_heard(packet):
+            elif not before <= packet.pts < end:
                 continue
-            shift = round(self._span.start_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = streams[packet.stream_index]
+            packet.pts, packet.dts = packet.pts - start, packet.dts - start
+            packet.stream = streams[index]
             yield packet
 
-    def _is_heard(self, packet: Packet) -> bool:
-        """Whether sound lies within the picture, or is what a decoder needs before it."""
-        start_s = (packet.pts or 0) * packet.time_base
-        end_s = start_s + (packet.duration or 0) * packet.time_base
-        return end_s >= self._span.start_s - Fraction(1, 10) and start_s < self._span.end_s
+    def _ticks_of(self, stream: Any) -> tuple[int, int, int]:
+        """In a stream's ticks: the first picture, what of the sound is needed before it, the end.
+
+        Fractions for each packet would cost more than copying it.
+        """
+        base = Fraction(stream.time_base)
+        start_s, end_s = self._span.start_s, self._span.end_s
+        return round(start_s / base), round((start_s - _LEAD_S) / base), math.ceil(end_s / base)
 
 
 def _check_picture(stream: VideoStream, options: EncodeOptions) -> None:
@@ -241,11 +250,10 @@ def _check_times(found: Scan, stream: VideoStream) -> Timeline:
     timeline = found.timeline(stream)
     if timeline.variable or envelope.frame_rate(timeline.rate) != timeline.rate:
         raise _UnfitError
-    step = 1 / timeline.rate
-    most = max(_JITTER_S, timeline.time_base)
-    for slot, stamp in enumerate(timeline.stamps.tolist()):
-        if abs(stamp * timeline.time_base - timeline.start_s - slot * step) > most:
-            raise _UnfitError
+    seconds = (timeline.stamps - timeline.stamps[0]) * float(timeline.time_base)
+    even = np.arange(len(seconds)) / float(timeline.rate)
+    if np.abs(seconds - even).max() > max(_JITTER_S, float(timeline.time_base)):
+        raise _UnfitError
     return timeline
 
 

@@ -136,6 +136,8 @@ def scan(
 def _note_first(found: Scan, packet: Packet[Any], stream: VideoStream) -> None:
     if packet.dts is None or not packet.time_base or not stream.time_base:
         return
-    stamp = int(packet.dts * packet.time_base / stream.time_base) - 1
+    stamp = packet.dts - 1
+    if packet.stream_index != stream.index:  # fractions for each packet cost more than reading it
+        stamp = int(packet.dts * packet.time_base / stream.time_base) - 1
     if found.first_stamp is None or stamp < found.first_stamp:
         found.first_stamp = stamp
