@@ -1,0 +1,232 @@
+/** Wan Animate (APIXO) in the page: settings, the tasks panel, toasts, the practice badge. */
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { isMarked, practiceBadge } from "./lib/badge.js";
+import { makeClient, thumbnailPath, viewPath } from "./lib/client.js";
+import { makeField } from "./lib/fields.js";
+import { makePanel } from "./lib/panel.js";
+import { placeSamples, samplesIn } from "./lib/samples.js";
+import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
+import { makeTexts } from "./lib/texts.js";
+import { toastFor } from "./lib/toasts.js";
+
+const TAB = "apixo-wan-tasks";
+const TOAST_MS = 8000;
+/** Hidden setting: both renderers draw a badge anew when a setting that it reads changes. */
+const PRACTICE_SHOWN = "apixo.practice_shown";
+
+const locales = await api
+  .fetchApi("/i18n")
+  .then((reply) => reply.json())
+  .catch(() => ({}));
+const language = () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
+const texts = makeTexts(locales, language);
+const client = makeClient((path, options) => api.fetchApi(path, options));
+const settings = makeSettings(client);
+
+/** What the page itself has to remember. */
+const page = { keyMissing: false, welcomed: false };
+
+// Style
+
+const style = document.createElement("link");
+style.rel = "stylesheet";
+style.href = new URL("./apixo.css", import.meta.url).href;
+document.head.append(style);
+
+// The host, as the panel needs it
+
+const host = {
+  confirm: async (about) => (await app.extensionManager.dialog.confirm(about)) === true,
+  prompt: (about) => app.extensionManager.dialog.prompt(about),
+  toast: (message) => app.extensionManager.toast.add({ life: TOAST_MS, ...message }),
+  copy: (text) => navigator.clipboard.writeText(text),
+  addCollectNode,
+  openSettings: () => app.extensionManager.command.execute("Comfy.ShowSettingsDialog"),
+  usePractice: () => settings.save("practice", true),
+  thumbnailUrl: (row) => api.apiURL(thumbnailPath(row.id)),
+  resultUrl: (row) => api.apiURL(viewPath(row.file)),
+  now: () => Date.now() / 1000,
+};
+
+/**
+ * Put a Collect node into the middle of what is seen of the graph.
+ *
+ * @param {string} taskId
+ */
+function addCollectNode(taskId) {
+  const graph = app.canvas?.graph ?? app.graph;
+  const node = window.LiteGraph?.createNode("ApixoWanCollect");
+  const widget = node?.widgets?.find((candidate) => candidate.name === "task_id");
+  if (!graph || !node || !widget) return false;
+  widget.value = taskId;
+  const [x, y, width, height] = app.canvas.ds.visible_area;
+  node.pos = [x + (width - node.size[0]) / 2, y + (height - node.size[1]) / 2];
+  graph.add(node);
+  app.canvas.selectNode?.(node, false);
+  graph.setDirtyCanvas(true, true);
+  return true;
+}
+
+// The tasks panel
+
+let panel = null;
+let panelLanguage = "";
+
+function openPanel(container) {
+  container.style.height = "100%";
+  if (!panel || panelLanguage !== language()) {
+    panel?.close();
+    panelLanguage = language();
+    panel = makePanel({ texts, client, host });
+    panel.setKeyMissing(page.keyMissing);
+  }
+  panel.open(container);
+}
+
+// The settings page
+
+const fields = new Map();
+
+function drawField(spec) {
+  const known = `${spec.id} ${language()}`;
+  const isOpening = ![...fields.values()].some((field) => field.isConnected);
+  if (!fields.has(known)) fields.set(known, makeField({ spec, settings, texts }));
+  if (isOpening) openingSettings();
+  return fields.get(known);
+}
+
+let opening = null;
+
+/** Read the settings once for all fields that appear together. */
+function openingSettings() {
+  opening ??= Promise.resolve().then(async () => {
+    await settings.load();
+    opening = null;
+  });
+}
+
+function settingParams(spec, index) {
+  const words = locales.en?.settings?.[wordsOf(spec)] ?? {};
+  const name = words.name ?? spec.id;
+  return {
+    id: spec.id,
+    name,
+    tooltip: words.tooltip,
+    type: () => drawField(spec),
+    defaultValue: null,
+    category: [PAGE, spec.group, name],
+    sortOrder: SPECS.length - index,
+  };
+}
+
+// News from the server
+
+/** Read whether there is a key, and whether nothing of this is real. */
+async function learnStatus() {
+  try {
+    const { practice, key_set: keySet } = await client.status();
+    page.keyMissing = !keySet && !practice;
+    panel?.setKeyMissing(page.keyMissing);
+    if (app.extensionManager.setting.get(PRACTICE_SHOWN) !== practice) {
+      await app.extensionManager.setting.set(PRACTICE_SHOWN, practice);
+      app.canvas?.setDirty?.(true, true);
+    }
+  } catch (error) {
+    console.info("Wan Animate (APIXO): the server does not answer.", error.message);
+  }
+}
+
+function welcome() {
+  if (!page.keyMissing || page.welcomed) return;
+  page.welcomed = true;
+  const { t } = texts;
+  host.toast({ severity: "info", summary: t("toast.welcome"), detail: t("toast.welcomeDetail") });
+}
+
+function listen() {
+  api.addEventListener("apixo.tasks", () => panel?.isOpen() && void panel.refresh());
+  api.addEventListener("apixo.ended", ({ detail }) => {
+    const toast = toastFor(detail, texts);
+    if (toast) host.toast(toast);
+  });
+  api.addEventListener("apixo.settings", () => void learnStatus());
+  api.addEventListener("reconnected", () => {
+    void learnStatus();
+    if (panel?.isOpen()) void panel.refresh();
+  });
+}
+
+// Samples of the templates
+
+const inputFolder = {
+  isThere: async (name) => {
+    const query = new URLSearchParams({ filename: name, type: "input" });
+    const reply = await api.fetchApi(`/view?${query}`, { method: "HEAD" });
+    return reply.ok;
+  },
+  read: async (name) => {
+    const reply = await fetch(new URL(`./samples/${name}`, import.meta.url));
+    if (!reply.ok) throw new Error(`${name}: HTTP ${reply.status}`);
+    return reply.blob();
+  },
+  put: async (name, content) => {
+    const body = new FormData();
+    body.append("image", content, name);
+    const reply = await api.fetchApi("/upload/image", { method: "POST", body });
+    if (!reply.ok) throw new Error(`${name}: HTTP ${reply.status}`);
+  },
+};
+
+async function bringSamples(workflow) {
+  const names = samplesIn(workflow);
+  if (!names.length) return;
+  try {
+    const placed = await placeSamples(names, inputFolder);
+    if (!placed.length) return;
+    host.toast({ severity: "info", summary: texts.t("toast.samples"), detail: placed.join(", ") });
+  } catch (error) {
+    console.info("Wan Animate (APIXO): a sample file could not be placed.", error.message);
+  }
+}
+
+// What the host calls
+
+app.registerExtension({
+  name: "apixo.wan_animate",
+
+  settings: [
+    ...SPECS.map(settingParams),
+    { id: PRACTICE_SHOWN, name: "Practice mode is shown", type: "hidden", defaultValue: false },
+  ],
+
+  async setup() {
+    listen();
+    app.extensionManager.registerSidebarTab({
+      id: TAB,
+      icon: "pi pi-video",
+      title: "apixoWan.tab",
+      tooltip: "apixoWan.tabHelp",
+      type: "custom",
+      render: openPanel,
+      destroy: () => panel?.close(),
+    });
+    settings.watch((state) => state.phase === "ready" && void learnStatus());
+    await learnStatus();
+  },
+
+  beforeConfigureGraph: (workflow) => bringSamples(workflow),
+
+  nodeCreated(node) {
+    if (!isMarked(node.comfyClass)) return;
+    welcome();
+    node.badges?.push(
+      practiceBadge({
+        make: (options) => new window.LGraphBadge(options),
+        isPractice: () => app.extensionManager.setting.get(PRACTICE_SHOWN) === true,
+        word: () => texts.t("practice"),
+      }),
+    );
+  },
+});

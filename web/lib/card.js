@@ -1,0 +1,191 @@
+/** One task in the panel. */
+
+import { button, element } from "./elements.js";
+import { clockFace, moment, wholeSeconds } from "./format.js";
+import { actionsFor, elapsedSeconds, groupOf } from "./tasks.js";
+
+/**
+ * @typedef {import("./tasks.js").TaskRow} TaskRow
+ * @typedef {import("./tasks.js").Action} Action
+ * @typedef {{
+ *   texts: import("./texts.js").Texts,
+ *   now: () => number,
+ *   thumbnailUrl: (row: TaskRow) => string,
+ *   resultUrl: (row: TaskRow) => string,
+ *   act: (action: Action, row: TaskRow) => void,
+ *   copy: (row: TaskRow) => void,
+ * }} CardOptions `now` in Unix seconds.
+ */
+
+const BASE_PX = 92;
+const ID_PX = 30;
+const ACTIONS_PX = 38;
+const MESSAGE_PX = 58;
+const QUESTION_PX = 96;
+
+/**
+ * How high a card is; fixed, so that a list of thousands knows where each one lies.
+ *
+ * @param {TaskRow} row
+ */
+export function cardHeight(row) {
+  const message = groupOf(row) === "asking" ? QUESTION_PX : row.fail_message || row.note ? MESSAGE_PX : 0;
+  return (
+    BASE_PX + (row.task_id ? ID_PX : 0) + (actionsFor(row).length ? ACTIONS_PX : 0) + message
+  );
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+export function drawCard(row, options) {
+  const { t } = options.texts;
+  return element(
+    "article",
+    { class: `apixo-card apixo-${groupOf(row)}`, "aria-label": label(row, options) },
+    element(
+      "div",
+      { class: "apixo-top" },
+      pictures(row, options),
+      element(
+        "div",
+        { class: "apixo-facts" },
+        element(
+          "div",
+          { class: "apixo-line" },
+          element("span", { class: "apixo-state" }, t(`state.${row.state}`)),
+          row.practice && element("span", { class: "apixo-practice" }, t("practice")),
+        ),
+        element("div", { class: "apixo-line" }, kindOf(row, options)),
+        element("div", { class: "apixo-line apixo-quiet" }, ...times(row, options)),
+      ),
+    ),
+    row.task_id ? identity(row, options) : null,
+    message(row, options),
+    actions(row, options),
+  );
+}
+
+/**
+ * Bring the time of a card that goes on up to date.
+ *
+ * @param {HTMLElement} item
+ * @param {TaskRow} row
+ * @param {number} now Unix seconds.
+ */
+export function tick(item, row, now) {
+  if (groupOf(row) !== "underway") return;
+  const shown = item.querySelector(".apixo-elapsed");
+  if (shown) shown.textContent = clockFace(elapsedSeconds(row, now));
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function label(row, { texts: { t } }) {
+  return [t(`state.${row.state}`), row.kind, row.resolution, row.task_id].filter(Boolean).join(" · ");
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function pictures(row, { texts: { t }, thumbnailUrl, resultUrl }) {
+  const character = row.thumbnail
+    ? element("img", { class: "apixo-picture", src: thumbnailUrl(row), alt: t("card.character"), loading: "lazy" })
+    : element("span", { class: "apixo-picture apixo-none pi pi-user", "aria-hidden": "true" });
+  const result = row.file
+    ? element(
+        "a",
+        { href: resultUrl(row), target: "_blank", rel: "noopener", tabindex: -1, "aria-hidden": "true" },
+        element("video", {
+          class: "apixo-picture",
+          src: `${resultUrl(row)}#t=0.1`,
+          preload: "metadata",
+          muted: true,
+          playsinline: true,
+          tabindex: -1,
+        }),
+      )
+    : null;
+  return element("div", { class: "apixo-pictures" }, character, result);
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function kindOf(row, { texts: { t, language } }) {
+  const seconds =
+    row.billable_s === null
+      ? ""
+      : t(row.practice ? "card.clipSeconds" : "card.billable", {
+          seconds: wholeSeconds(row.billable_s, language()),
+        });
+  return [row.kind, row.resolution, seconds].filter(Boolean).join(" · ") || t("card.typedIn");
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function times(row, { texts, now }) {
+  const at = { language: texts.language(), now: now() };
+  return [
+    moment(row.created_at, at),
+    " · ",
+    element("span", { class: "apixo-elapsed" }, clockFace(elapsedSeconds(row, now()))),
+  ];
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function identity(row, { texts: { t }, copy }) {
+  return element(
+    "div",
+    { class: "apixo-line apixo-id" },
+    element("code", { title: row.task_id }, row.task_id),
+    element("button", {
+      type: "button",
+      class: "apixo-icon pi pi-copy",
+      "data-action": "copy",
+      "aria-label": t("card.copy"),
+      title: t("card.copy"),
+      on: { click: () => copy(row) },
+    }),
+  );
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function message(row, { texts: { t } }) {
+  if (groupOf(row) === "asking") {
+    return element("p", { class: "apixo-message" }, t("card.unknown"));
+  }
+  const said = [row.fail_code, row.fail_message || row.note].filter(Boolean).join(" · ");
+  return said ? element("p", { class: "apixo-message", title: said }, said) : null;
+}
+
+/**
+ * @param {TaskRow} row
+ * @param {CardOptions} options
+ */
+function actions(row, { texts: { t }, resultUrl, act }) {
+  const offered = actionsFor(row).map((action) => {
+    const [words, help] = [t(`action.${action}`), t(`actionHelp.${action}`)];
+    return action === "open"
+      ? element(
+          "a",
+          { class: "apixo-button", href: resultUrl(row), target: "_blank", rel: "noopener", title: help, "data-action": action },
+          words,
+        )
+      : button(words, () => act(action, row), { "data-action": action, title: help });
+  });
+  return offered.length ? element("div", { class: "apixo-actions" }, ...offered) : null;
+}

@@ -1,0 +1,307 @@
+/** The tasks panel: every task of this installation, and what it was billed. */
+
+import { cardHeight, drawCard, tick } from "./card.js";
+import { amount, drawChart } from "./chart.js";
+import { button, element, fill } from "./elements.js";
+import { bars, sums } from "./spending.js";
+import { inOrder, matches, merge } from "./tasks.js";
+import { makeWindowedList } from "./window.js";
+
+/**
+ * @typedef {import("./tasks.js").TaskRow} TaskRow
+ * @typedef {import("./tasks.js").Action} Action
+ * @typedef {import("./tasks.js").Group} Group
+ * @typedef {import("./texts.js").Texts} Texts
+ * @typedef {ReturnType<typeof import("./client.js").makeClient>} Client
+ * @typedef {{
+ *   confirm: (about: { title: string, message: string }) => Promise<boolean>,
+ *   prompt: (about: { title: string, message: string }) => Promise<string | null>,
+ *   toast: (about: { severity: "success" | "info" | "warn" | "error", summary: string, detail?: string }) => void,
+ *   copy: (text: string) => Promise<void>,
+ *   addCollectNode: (taskId: string) => boolean,
+ *   openSettings: () => void,
+ *   usePractice: () => Promise<void>,
+ *   thumbnailUrl: (row: TaskRow) => string,
+ *   resultUrl: (row: TaskRow) => string,
+ *   now: () => number,
+ * }} Host `now` in Unix seconds.
+ *
+ * @typedef {{ phase: "closed" }
+ *   | { phase: "loading" }
+ *   | { phase: "broken", message: string }
+ *   | { phase: "ready" }} Phase
+ */
+
+const DAYS = 30;
+const TICK_MS = 1000;
+/** Another ComfyUI on the same folder sends no events to this page. */
+const LOOK_AGAIN_MS = 15_000;
+
+/**
+ * @param {{ texts: Texts, client: Client, host: Host }} parts
+ */
+export function makePanel({ texts, client, host }) {
+  const { t } = texts;
+  /** @type {{ phase: Phase["phase"], message?: string }} */
+  let state = { phase: "closed" };
+  /** @type {Map<number, TaskRow>} */
+  let rows = new Map();
+  /** @type {number | null} */
+  let revision = null;
+  /** @type {Promise<void> | null} */
+  let reading = null;
+  let again = false;
+  /** @type {{ text: string, group: Group | "" }} */
+  const wanted = { text: "", group: "" };
+  /** @type {ReturnType<typeof setInterval>[]} */
+  let timers = [];
+
+  const list = makeWindowedList({
+    keyOf: (/** @type {TaskRow} */ row) => row.id,
+    heightOf: cardHeight,
+    draw: (row) => drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) }),
+    label: t("panel.list"),
+  });
+  const notice = element("div", { class: "apixo-notice", role: "status" });
+  const keyNotice = element(
+    "div",
+    { class: "apixo-notice apixo-setup", role: "status", hidden: true },
+    element("p", {}, t("panel.noKey")),
+    button(t("panel.usePractice"), () => report(host.usePractice()), { class: "apixo-primary" }),
+    button(t("panel.openSettings"), host.openSettings),
+  );
+  const figures = element("dl", { class: "apixo-sums" });
+  const chart = element("figure", { class: "apixo-chart" });
+  const filters = makeFilters(texts, wanted, draw);
+  const root = element(
+    "section",
+    { class: "apixo-panel", "aria-label": t("panel.title") },
+    element(
+      "header",
+      { class: "apixo-head" },
+      element("h2", {}, t("panel.title")),
+      element("button", {
+        type: "button",
+        class: "apixo-icon pi pi-cog",
+        "aria-label": t("panel.settings"),
+        title: t("panel.settings"),
+        on: { click: host.openSettings },
+      }),
+    ),
+    keyNotice,
+    figures,
+    chart,
+    filters,
+    notice,
+    list.element,
+  );
+
+  /** Draw what is known. */
+  function draw() {
+    const shown = inOrder(rows.values()).filter((row) => matches(row, wanted));
+    list.show(shown);
+    fill(notice, ...noticeFor(shown.length));
+    notice.hidden = !notice.hasChildNodes();
+    filters.hidden = rows.size === 0;
+  }
+
+  /** @param {number} shown */
+  function noticeFor(shown) {
+    if (state.phase === "loading") return [t("panel.loading")];
+    if (state.phase === "broken") {
+      return [
+        t("panel.broken", { message: state.message ?? "" }),
+        button(t("panel.retry"), () => void refresh()),
+      ];
+    }
+    if (rows.size === 0) return [t("panel.empty")];
+    return shown === 0 ? [t("panel.nothingFound")] : [];
+  }
+
+  /** Read what has changed, once for any number of calls at the same time. */
+  async function refresh() {
+    if (reading) {
+      again = true;
+      return reading;
+    }
+    reading = readAll();
+    try {
+      await reading;
+    } finally {
+      reading = null;
+    }
+    if (again) {
+      again = false;
+      await refresh();
+    }
+  }
+
+  async function readAll() {
+    try {
+      const [reply, spending] = await Promise.all([client.tasks(revision), client.spending()]);
+      let merged = merge(rows, reply);
+      let known = reply.revision;
+      if (!merged.complete && revision !== null) {
+        const whole = await client.tasks(null);
+        merged = merge(rows, whole);
+        known = whole.revision;
+      }
+      rows = merged.rows;
+      revision = known;
+      if (state.phase !== "closed") state = { phase: "ready" };
+      drawSpending(spending);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (state.phase !== "closed") state = { phase: "broken", message };
+    }
+    draw();
+  }
+
+  /** @param {import("./client.js").SpendingReply} spending */
+  function drawSpending({ days, today, prices }) {
+    const totals = sums(days, { today, prices });
+    fill(
+      figures,
+      ...(/** @type {const} */ (["today", "month", "all"])).map((name) =>
+        element(
+          "div",
+          {},
+          element("dt", {}, t(`spending.${name}`)),
+          element("dd", {}, amount(totals[name], texts)),
+        ),
+      ),
+    );
+    chart.hidden = totals.all.seconds === 0;
+    figures.hidden = chart.hidden;
+    drawChart(chart, bars(days, { today, prices, count: DAYS }), texts);
+  }
+
+  /**
+   * @param {Action} action
+   * @param {TaskRow} row
+   */
+  function act(action, row) {
+    report(perform(action, row));
+  }
+
+  /** @param {Promise<void>} work */
+  function report(work) {
+    work.catch((error) => {
+      host.toast({ severity: "error", summary: t("panel.title"), detail: error.message });
+    });
+  }
+
+  /**
+   * @param {Action} action
+   * @param {TaskRow} row
+   */
+  async function perform(action, row) {
+    if (action === "addNode") {
+      if (!host.addCollectNode(row.task_id)) {
+        host.toast({ severity: "warn", summary: t("panel.title"), detail: t("toast.noNode") });
+      }
+      return;
+    }
+    if (action === "adopt") {
+      const taskId = await host.prompt({ title: t("adopt.title"), message: t("adopt.message") });
+      if (!taskId?.trim()) return;
+      await client.adopt(row.id, taskId.trim());
+    } else if (action === "collect") {
+      await client.collect(row.id);
+      host.toast({ severity: "info", summary: t("toast.collecting"), detail: row.task_id });
+    } else {
+      const verb = action === "abandon" ? "abandon" : "forget";
+      const agreed = await host.confirm({ title: t(`${verb}.title`), message: t(`${verb}.message`) });
+      if (!agreed) return;
+      await client[verb](row.id);
+    }
+    await refresh();
+  }
+
+  /** @param {TaskRow} row */
+  async function copyId(row) {
+    try {
+      await host.copy(row.task_id);
+      host.toast({ severity: "success", summary: t("toast.copied"), detail: row.task_id });
+    } catch {
+      host.toast({ severity: "warn", summary: t("toast.notCopied"), detail: row.task_id });
+    }
+  }
+
+  function tickAll() {
+    if (document.hidden) return;
+    for (const { item, row } of list.inSight()) tick(item, row, host.now());
+  }
+
+  return {
+    element: root,
+    refresh,
+    /** Whether a person sees it. */
+    isOpen: () => state.phase !== "closed",
+    /** @param {boolean} isMissing Neither a key nor practice mode. */
+    setKeyMissing: (isMissing) => (keyNotice.hidden = !isMissing),
+
+    /**
+     * Put the panel into the page; again for the same place is harmless.
+     *
+     * @param {HTMLElement} container
+     */
+    open(container) {
+      if (root.parentElement !== container) fill(container, root);
+      if (state.phase === "closed") {
+        state = { phase: revision === null ? "loading" : "ready" };
+        timers = [
+          setInterval(tickAll, TICK_MS),
+          setInterval(() => document.hidden || void refresh(), LOOK_AGAIN_MS),
+        ];
+        void refresh();
+      }
+      draw();
+      requestAnimationFrame(list.place);
+    },
+
+    /** Take it out again. */
+    close() {
+      state = { phase: "closed" };
+      timers.forEach(clearInterval);
+      timers = [];
+      root.remove();
+    },
+  };
+}
+
+/**
+ * @param {Texts} texts
+ * @param {{ text: string, group: Group | "" }} wanted Is changed.
+ * @param {() => void} draw
+ */
+function makeFilters({ t }, wanted, draw) {
+  const search = element("input", {
+    type: "search",
+    class: "apixo-input",
+    placeholder: t("panel.search"),
+    "aria-label": t("panel.search"),
+    on: {
+      input: (event) => {
+        wanted.text = event.target.value;
+        draw();
+      },
+    },
+  });
+  const groups = /** @type {const} */ (["", "asking", "underway", "finished", "failed"]);
+  const select = element(
+    "select",
+    {
+      class: "apixo-input",
+      "aria-label": t("panel.filter"),
+      on: {
+        change: (event) => {
+          wanted.group = event.target.value;
+          draw();
+        },
+      },
+    },
+    ...groups.map((group) => element("option", { value: group }, t(`group.${group || "every"}`))),
+  );
+  return element("div", { class: "apixo-filters" }, search, select);
+}
