@@ -53,10 +53,9 @@ def on_ground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     height, width = alpha.shape
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
     glow = np.exp(-(((x - 0.5) / 0.6) ** 2 + ((y - 0.42) / 0.6) ** 2))[..., None]
-    ground = np.array([204, 216, 228.0]) + glow * np.array([34, 28, 20.0])
-    shadow = np.exp(-(((x - 0.5) / 0.24) ** 2 + ((y - 0.962) / 0.018) ** 2))[..., None]
+    ground = np.array([150, 178, 198.0]) + glow * np.array([40, 34, 28.0])
     weight = alpha[..., None] / 255
-    return np.rint(rgb + ground * (1 - 0.22 * shadow) * (1 - weight)).astype(np.uint8)
+    return np.rint(rgb + ground * (1 - weight)).astype(np.uint8)
 
 
 def draw_park(width: int, height: int) -> np.ndarray:

@@ -16,7 +16,7 @@ cv2: Any = opencv()
 
 _LONGEST_PX = 900
 _KEY_DISTANCE = 26
-_FLAT_DISTANCE = 12.0
+_ROUGHEST = 6.0
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,32 @@ def _split(pixels: Any) -> tuple[NDArray[np.uint8], Any]:
 
 
 def _keyed(rgb: NDArray[np.uint8]) -> Any:
-    """Alpha where the ground is flat along the border, else all opaque."""
-    border = np.concatenate([rgb[0], rgb[:, 0], rgb[:, -1]]).astype(np.float32)
-    colour = np.median(border, axis=0)
-    opaque = np.full(rgb.shape[:2], 255, np.uint8)
-    if np.abs(border - colour).max(1).mean() > _FLAT_DISTANCE:
-        return opaque
-    distance = np.abs(rgb.astype(np.int16) - colour.astype(np.int16)).max(2)
+    """Alpha where the ground is flat or a soft shade along the border, else all opaque."""
+    ground, roughness = _ground(rgb)
+    if roughness > _ROUGHEST:
+        return np.full(rgb.shape[:2], 255, np.uint8)
+    distance = np.abs(rgb.astype(np.float32) - ground).max(2)
     like = (distance < _KEY_DISTANCE).astype(np.uint8)
     # Only what hangs together with the border: white inside the figure stays.
     padded = np.pad(like, 1, constant_values=1)
     _, labels = cv2.connectedComponents(padded, connectivity=4)
-    ground = labels[1:-1, 1:-1] == labels[0, 0]
-    figure = np.where(ground, 0, 255).astype(np.uint8)
+    figure = np.where(labels[1:-1, 1:-1] == labels[0, 0], 0, 255).astype(np.uint8)
     figure = cv2.erode(figure, np.ones((3, 3), np.uint8))
     return cv2.GaussianBlur(figure, (0, 0), 1.2)
+
+
+def _ground(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+    """A smooth ground fitted to the border (not its lower side), and how badly it fits."""
+    height, width = rgb.shape[:2]
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    terms = np.dstack([np.ones_like(x), x, y, x * x, y * y, x * y])
+    step = max(1, (height * 2 + width) // 1500)
+    border = np.zeros((height, width), np.bool_)
+    border[0, ::step] = border[::step, 0] = border[::step, -1] = True
+    known, colours = terms[border], rgb[border].astype(np.float32)
+    weights, *_ = np.linalg.lstsq(known, colours, rcond=None)
+    roughness = float(np.abs(known @ weights - colours).mean())
+    return (terms @ weights).astype(np.float32), roughness
 
 
 def _portrait(height: int, width: int) -> NDArray[np.uint8]:
@@ -113,4 +124,8 @@ def _trimmed(
     rows = np.flatnonzero((alpha > 20).any(1))
     columns = np.flatnonzero((alpha > 20).any(0))
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return Cutout(np.ascontiguousarray(rgb[part]), np.ascontiguousarray(alpha[part]), ground)
+    # A rim of nothing, so that no edge is flat where the figure touches its box.
+    sides = ((2, 0), (2, 2))
+    return Cutout(
+        np.pad(rgb[part], (*sides, (0, 0)), mode="edge"), np.pad(alpha[part], sides), ground
+    )

@@ -16,7 +16,7 @@ cv2: Any = opencv()
 WORD = "PRACTICE"
 COMMENT = "PRACTICE: made offline by Wan Animate (APIXO); not a result of the service"
 _FONT = cv2.FONT_HERSHEY_DUPLEX
-_FINE = 3
+_FINE = 4
 
 
 class Marks:
@@ -37,22 +37,26 @@ class Marks:
         self._badge.paste(canvas, self._place)
 
 
-def _word(height_px: int, thickness: float) -> NDArray[np.uint8]:
-    """The word as coverage 0…255, letters `height_px` high, smoothed by drawing it larger."""
-    (_, base_px), _ = cv2.getTextSize(WORD, _FONT, 1.0, 1)
-    scale = height_px * _FINE / 22.0
-    line = max(1, round(scale * thickness))
+def _word(height_px: int) -> NDArray[np.uint8]:
+    """The word as coverage 0…255, its letters just `height_px` high.
+
+    Drawn large and shrunk: OpenCV 4 and 5 have different fonts under the same name.
+    """
+    scale = max(2.0, height_px * _FINE / 22)
+    line = max(1, round(scale * 2))
     (width, height), base_px = cv2.getTextSize(WORD, _FONT, scale, line)
-    picture = np.zeros((height + base_px, width + line * 2), np.uint8)
-    cv2.putText(picture, WORD, (line, height), _FONT, scale, 255, line, cv2.LINE_AA)
-    small = (max(1, picture.shape[1] // _FINE), max(1, picture.shape[0] // _FINE))
-    return cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+    picture = np.zeros((height + base_px + 4 * line, width + 4 * line), np.uint8)
+    cv2.putText(picture, WORD, (2 * line, height + 2 * line), _FONT, scale, 255, line, cv2.LINE_AA)
+    rows, columns = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
+    inked = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    width_px = max(1, round(inked.shape[1] * height_px / inked.shape[0]))
+    return cv2.resize(inked, (width_px, height_px), interpolation=cv2.INTER_AREA)
 
 
 def _watermark(size: Size) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """What the diagonal word adds to the luma, and what its edge takes away."""
     diagonal = float(np.hypot(size.width, size.height))
-    word = _word(max(8, round(diagonal * 0.085)), 2.2)
+    word = _word(max(8, round(diagonal * 0.085)))
     height, width = word.shape
     angle = -float(np.degrees(np.arctan2(size.height, size.width)))
     scale = 0.72 * diagonal / width
@@ -60,20 +64,18 @@ def _watermark(size: Size) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     turn[:, 2] += (size.width / 2 - width / 2, size.height / 2 - height / 2)
     letters = cv2.warpAffine(word, turn, (size.width, size.height))
     ring = cv2.subtract(cv2.GaussianBlur(letters, (0, 0), max(1.0, diagonal / 400)), letters)
-    light = cv2.convertScaleAbs(letters, alpha=30 / 255)
-    dark = cv2.convertScaleAbs(ring, alpha=40 / 255)
+    light = cv2.convertScaleAbs(letters, alpha=18 / 255)
+    dark = cv2.convertScaleAbs(ring, alpha=26 / 255)
     return light, dark
 
 
 def _badge(size: Size, colour: Colour) -> Sprite:
     """White letters on a dark pill."""
-    letter_px = max(7, round(min(size.width, size.height) * 0.034))
-    word = _word(letter_px, 1.7)
-    pad_x, pad_y = round(letter_px * 0.8), round(letter_px * 0.62)
-    height, width = word.shape[0] + pad_y, word.shape[1] + 2 * pad_x
-    letters = np.zeros((height, width), np.float32)
-    top = pad_y - (pad_y // 4)
-    letters[top : top + word.shape[0], pad_x : pad_x + word.shape[1]] = word[: height - top] / 255
+    letter_px = max(7, round(min(size.width, size.height) * 0.030))
+    word = _word(letter_px)
+    pad_x, pad_y = round(letter_px * 0.85), round(letter_px * 0.62)
+    letters = np.pad(word, ((pad_y, pad_y), (pad_x, pad_x))).astype(np.float32) / 255
+    height, width = letters.shape
     pill = np.zeros((height * 4, width * 4), np.uint8)
     radius = height * 2
     cv2.circle(pill, (radius, radius), radius - 2, 255, -1)

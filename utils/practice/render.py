@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
-from ..errors import DecodeError, EncodeError, Stopped
+from ..errors import DecodeError, EncodeError
 from .compose import Composer
 from .cutout import read_cutout
+from .footage import decoded, open_clip, packets, set_threads
 from .marks import COMMENT, WORD
 from .planes import Canvas
-from .survey import Survey, look_over, open_clip, set_threads
+from .survey import Survey, look_over
 
 _SOUND_RATE_HZ = 48_000
 _OPTIONS = {"preset": "superfast", "crf": "21"}
@@ -87,14 +87,12 @@ def _write(
     canvas = Canvas(survey.size)
     inputs = [picture_in] if track is None else [picture_in, sound_in]
     index = 0
-    for packet in source.demux(inputs):
-        if stop.is_set():
-            raise Stopped("The practice service was stopped.")
+    for packet in packets(source, inputs, stop):
         if packet.stream is not picture_in:
             if track is not None:
                 track.take(packet)
             continue
-        for frame in _decoded(packet):
+        for frame in decoded(packet):
             canvas.load(frame)
             composer.compose(canvas, index)
             made = canvas.frame()
@@ -105,14 +103,6 @@ def _write(
     result.mux(picture.encode(None))
     if track is not None:
         track.finish()
-
-
-def _decoded(packet: Any) -> Iterator[Any]:
-    """The packet's frames; a damaged one has none."""
-    try:
-        yield from packet.decode()
-    except FFmpegError:
-        return
 
 
 def _picture_stream(result: Any, survey: Survey) -> Any:
@@ -146,7 +136,7 @@ class _SoundTrack:
                 packet.stream = self._stream
                 self._result.mux(packet)
             return
-        for frame in _decoded(packet):
+        for frame in decoded(packet):
             self._encode(self._resampler.resample(frame))
 
     def finish(self) -> None:
