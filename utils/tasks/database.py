@@ -105,8 +105,12 @@ class Database:
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA fullfsync = ON")  # macOS: a sync that reaches the platter
-        connection.execute(f"PRAGMA synchronous = {self._everyday}")
+        try:
+            connection.execute("PRAGMA fullfsync = ON")  # macOS: a sync that reaches the platter
+            connection.execute(f"PRAGMA synchronous = {self._everyday}")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _open(self, migrations: Sequence[str]) -> None:
@@ -119,18 +123,24 @@ class Database:
                 f"The ledger {self._path.name} cannot be opened ({error.strerror}). "
                 "Check the permissions of ComfyUI's user folder and the free space on its disk."
             ) from error
-        with self._connection() as connection:
-            try:
-                sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:
-                sound = False
-        if not sound:
+        if not self._is_sound():
             raise self._put_aside()
         with self._connection() as connection:
             self._choose_journal(connection)
             self._migrate(connection, migrations)
+
+    def _is_sound(self) -> bool:
+        """Whether the file is a database without damage."""
+        try:
+            connection = self._connect()
+            try:
+                return connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            finally:
+                connection.close()
+        except sqlite3.OperationalError as error:
+            raise self._translate(error) from error
+        except sqlite3.DatabaseError:
+            return False
 
     def _choose_journal(self, connection: sqlite3.Connection) -> None:
         """WAL, or a rollback journal where the disk refuses it."""

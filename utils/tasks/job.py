@@ -39,10 +39,10 @@ class Job:
         self.row = row
         self.request = request
         self.stop = threading.Event()
-        self.parts: tuple[Part, ...] = ()
+        self.parts: list[Part] = []
         self.warnings: tuple[str, ...] = ()
         self.result_urls: tuple[str, ...] = ()
-        self.token = ""
+        self.callback_url = ""
         self._clock = clock
         self._on_empty = on_empty
         self._tell = tell
@@ -50,6 +50,7 @@ class Job:
         self._watches: set[Watch] = set()
         self._committed = row.state is not State.PREPARING
         self._ended = False
+        self._parts_complete = False
         self._progress = Progress("checking", clock.now())
 
     # Who watches
@@ -80,6 +81,21 @@ class Job:
         """Whether anybody here waits for it."""
         with self._lock:
             return bool(self._watches)
+
+    # Its media
+
+    def complete_parts(self) -> None:
+        """Say that `parts` holds all of them now."""
+        with self._lock:
+            self._parts_complete = True
+
+    def take_prepared(self) -> bool:
+        """Whether every part has ended; True for the first who asks then."""
+        with self._lock:
+            if not self._parts_complete or not all(part.done for part in self.parts):
+                return False
+            self._parts_complete = False
+            return True
 
     # The point of no return
 

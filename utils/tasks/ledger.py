@@ -7,25 +7,49 @@ changed by anyone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
 from ..errors import InputError, LedgerError
 from .database import Database
+from .reading import LedgerReader, marks, values
 from .rows import NewTask, TaskRow, read_row
 from .spending import check_daily_limit
 from .states import ACCEPTED, LIVE, UNFINISHED, State, is_legal
+
+LEDGER_FILE = "ledger.sqlite3"
+
+
+def has_unfinished(folder: Path) -> bool:
+    """Whether a ledger in a folder holds tasks that somebody has to go on with.
+
+    Only looks: nothing is made, and a ledger that cannot be read counts as one to open, so
+    that opening it can say why.
+    """
+    path = folder / LEDGER_FILE
+    if not path.is_file():
+        return False
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)
+        ) as db:
+            sql = f"SELECT 1 FROM tasks WHERE state IN ({marks(UNFINISHED)}) OR candidate <> ''"  # noqa: S608
+            return db.execute(sql, values(UNFINISHED)).fetchone() is not None
+    except sqlite3.Error:
+        return True
 
 
 class RowGoneError(LedgerError):
     """The row is no longer there: the user has forgotten it, or it is another process's now."""
 
 
-class Ledger:
+class Ledger(LedgerReader):
     """The tasks of this installation.
 
     Args:
@@ -35,69 +59,8 @@ class Ledger:
     """
 
     def __init__(self, database: Database, clock: Clock, *, owner: str = "") -> None:
-        self._database = database
+        super().__init__(database, owner=owner)
         self._clock = clock
-        self.owner = owner
-
-    # Reading
-
-    def row(self, row_id: int) -> TaskRow | None:
-        """One row, or None."""
-        return self._first("id = ?", row_id)
-
-    def by_task(self, task_id: str) -> list[TaskRow]:
-        """The rows that bear a task id, one for each service that was used."""
-        return self._some("task_id = ? ORDER BY id", task_id)
-
-    def by_token(self, token_digest: str) -> TaskRow | None:
-        """The row whose callback address bears the token."""
-        return self._first("token_digest = ? AND token_digest <> ''", token_digest)
-
-    def live(self, fingerprint: str) -> TaskRow | None:
-        """The row that stands for a request, or None."""
-        marks = _marks(LIVE)
-        return self._first(f"fingerprint = ? AND state IN ({marks})", fingerprint, *_values(LIVE))
-
-    def rows(self, *, limit: int = 200, before_id: int | None = None) -> list[TaskRow]:
-        """Rows, newest first.
-
-        Args:
-            limit: The most that are returned.
-            before_id: Only rows older than this one.
-        """
-        where = "id < ? ORDER BY id DESC LIMIT ?"
-        return self._some(where, before_id if before_id is not None else 2**62, limit)
-
-    def changed_since(self, revision: int, *, limit: int = 1000) -> list[TaskRow]:
-        """Rows that changed after a revision, oldest change first."""
-        return self._some("revision > ? ORDER BY revision LIMIT ?", revision, limit)
-
-    def in_states(self, states: Iterable[State], *, owner: str | None = None) -> list[TaskRow]:
-        """Rows in some states, of one owner where it is given."""
-        wanted = list(states)
-        where = f"state IN ({_marks(wanted)})"
-        if owner is None:
-            return self._some(f"{where} ORDER BY id", *_values(wanted))
-        return self._some(f"{where} AND owner = ? ORDER BY id", *_values(wanted), owner)
-
-    def some(self, row_ids: Iterable[int]) -> dict[int, TaskRow]:
-        """The rows with these numbers, as far as they are there."""
-        ids = list(row_ids)
-        found: dict[int, TaskRow] = {}
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            found.update({row.id: row for row in self._some(f"id IN ({marks})", *part)})
-        return found
-
-    def other_owners(self) -> set[str]:
-        """Who else has unfinished rows."""
-        with self._database.read() as db:
-            found = db.execute(
-                f"SELECT DISTINCT owner FROM tasks WHERE state IN ({_marks(UNFINISHED)})",  # noqa: S608
-                _values(UNFINISHED),
-            ).fetchall()
-        return {row["owner"] for row in found} - {"", self.owner}
 
     # The way of a request
 
@@ -111,10 +74,9 @@ class Ledger:
             LedgerError: The ledger cannot be written.
         """
         with self._database.write() as db:
-            marks = _marks(LIVE)
             found = db.execute(
-                f"SELECT * FROM tasks WHERE fingerprint = ? AND state IN ({marks})",  # noqa: S608
-                (new.fingerprint, *_values(LIVE)),
+                f"SELECT * FROM tasks WHERE fingerprint = ? AND state IN ({marks(LIVE)})",  # noqa: S608
+                (new.fingerprint, *values(LIVE)),
             ).fetchone()
             if found is not None:
                 return read_row(found), False
@@ -208,8 +170,8 @@ class Ledger:
             rows = [
                 read_row(found)
                 for found in db.execute(
-                    f"SELECT * FROM tasks WHERE owner = ? AND state IN ({_marks(UNFINISHED)})",  # noqa: S608
-                    (owner, *_values(UNFINISHED)),
+                    f"SELECT * FROM tasks WHERE owner = ? AND state IN ({marks(UNFINISHED)})",  # noqa: S608
+                    (owner, *values(UNFINISHED)),
                 ).fetchall()
             ]
             return [heir for row in rows if (heir := self._settle(db, row)) is not None]
@@ -280,10 +242,9 @@ class Ledger:
         """Whether another live row stands for the same request by now."""
         if not row.fingerprint:
             return False
-        marks = _marks(LIVE)
         found = db.execute(
-            f"SELECT 1 FROM tasks WHERE fingerprint = ? AND id <> ? AND state IN ({marks})",  # noqa: S608
-            (row.fingerprint, row.id, *_values(LIVE)),
+            f"SELECT 1 FROM tasks WHERE fingerprint = ? AND id <> ? AND state IN ({marks(LIVE)})",  # noqa: S608
+            (row.fingerprint, row.id, *values(LIVE)),
         ).fetchone()
         return found is not None
 
@@ -341,7 +302,7 @@ class Ledger:
     # Inside a transaction
 
     def _insert(self, db: sqlite3.Connection, new: NewTask, *, state: State) -> TaskRow:
-        values: dict[str, Any] = {
+        found: dict[str, Any] = {
             **vars(new),
             "state": state.value,
             "owner": self.owner,
@@ -349,10 +310,10 @@ class Ledger:
             "created_at": self._clock.now(),
             "revision": _next_revision(db),
         }
-        marks = ", ".join("?" * len(values))
+        places = ", ".join("?" * len(found))
         cursor = db.execute(
-            f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
-            tuple(values.values()),
+            f"INSERT INTO tasks ({', '.join(found)}) VALUES ({places})",  # noqa: S608
+            tuple(found.values()),
         )
         return self._read(db, int(cursor.lastrowid or 0))
 
@@ -375,14 +336,14 @@ class Ledger:
         return row
 
     def _update(self, db: sqlite3.Connection, row: TaskRow, changes: Mapping[str, Any]) -> TaskRow:
-        values: dict[str, Any] = {**changes, "revision": _next_revision(db)}
-        if "state" in values:
-            values["state"] = values["state"].value
-        if "result_urls" in values:
-            values["result_urls"] = json.dumps(list(values["result_urls"]))
-        columns = ", ".join(f"{name} = ?" for name in values)
+        new: dict[str, Any] = {**changes, "revision": _next_revision(db)}
+        if "state" in new:
+            new["state"] = new["state"].value
+        if "result_urls" in new:
+            new["result_urls"] = json.dumps(list(new["result_urls"]))
+        columns = ", ".join(f"{name} = ?" for name in new)
         try:
-            db.execute(f"UPDATE tasks SET {columns} WHERE id = ?", (*values.values(), row.id))  # noqa: S608
+            db.execute(f"UPDATE tasks SET {columns} WHERE id = ?", (*new.values(), row.id))  # noqa: S608
         except sqlite3.IntegrityError as error:
             raise LedgerError(
                 f"Row {row.id} would stand for a task that another row has already. "
@@ -390,24 +351,7 @@ class Ledger:
             ) from error
         return self._read(db, row.id)
 
-    def _first(self, where: str, *values: object) -> TaskRow | None:
-        found = self._some(f"{where} LIMIT 1", *values)
-        return found[0] if found else None
-
-    def _some(self, where: str, *values: object) -> list[TaskRow]:
-        with self._database.read() as db:
-            found = db.execute(f"SELECT * FROM tasks WHERE {where}", values).fetchall()  # noqa: S608
-        return [read_row(row) for row in found]
-
 
 def _next_revision(db: sqlite3.Connection) -> int:
     db.execute("UPDATE counter SET value = value + 1")
     return int(db.execute("SELECT value FROM counter").fetchone()[0])
-
-
-def _marks(states: Iterable[State]) -> str:
-    return ", ".join("?" for _ in states)
-
-
-def _values(states: Iterable[State]) -> tuple[str, ...]:
-    return tuple(state.value for state in states)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Generator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -50,7 +51,7 @@ class Ownership:
             self._path(self.name).unlink()
 
     @contextlib.contextmanager
-    def proved_dead(self, owner: str):  # noqa: ANN201 - a context manager of bool
+    def proved_dead(self, owner: str) -> Generator[bool]:
         """Whether another owner is dead; while the block runs nobody else can say so too."""
         if not _is_name(owner):
             yield True  # not written by any process of this pack

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import WanAnimateError
 from ..media.types import FileClip, FramesClip
@@ -19,18 +20,45 @@ Medium = PictureCharacter | UrlCharacter | FramesClip | FileClip | UrlMotion
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What a medium is made ready for.
+
+    Attributes:
+        host: Where it goes: "auto", or the name of a host.
+        practice: It is for the practice service, and goes nowhere else.
+        resolution: What the result shall have; "" where nobody knows.
+        keep_sound: Whether a clip's sound is sent and kept.
+        shared: A node gives the link away.
+    """
+
+    host: str
+    practice: bool
+    resolution: str = ""
+    keep_sound: bool = True
+    shared: bool = False
+
+
+@dataclass(frozen=True)
 class PartKey:
     """What makes two parts the same.
 
     Attributes:
-        digest: Of the source and of how it is encoded; of the address for a foreign one.
-        host: Where it is wanted: "auto", or the name of a host.
-        practice: Whether it goes to the practice service.
+        source: Digest of the medium, or of its address.
+        upload: Under which name the ledger knows the encoded file.
+        purpose: What it is made ready for.
     """
 
-    digest: str
-    host: str
-    practice: bool
+    source: str
+    upload: str
+    purpose: Purpose
+
+    @classmethod
+    def of(cls, medium: Medium, digest: str, purpose: Purpose) -> PartKey:
+        """The key of a medium whose digest is known."""
+        if isinstance(medium, PictureCharacter):
+            purpose = Purpose(purpose.host, purpose.practice, shared=purpose.shared)
+            return cls(digest, f"picture-{digest}", purpose)
+        return cls(digest, f"clip-{purpose.resolution}-{digest}", purpose)
 
 
 @dataclass(frozen=True)
@@ -39,20 +67,18 @@ class Hosted:
 
     Attributes:
         url: Where.
-        expires_at: When the link ends, Unix seconds, or None.
-        upload: Digest and host under which the ledger knows the upload, or None.
+        upload: Name and host under which the ledger knows the upload, or None.
         clip_s: Length of a clip in seconds, or None.
-        sound: Name of the file that holds the clip's sound; "" where there is none.
-        thumbnail: Name of the file that shows the picture small; "" where there is none.
+        sound: A file with the clip's sound, to be copied at once, or None.
+        thumbnail: A file that shows the picture small, to be copied at once, or None.
         warnings: Sentences for the user.
     """
 
     url: str
-    expires_at: float | None = None
     upload: tuple[str, str] | None = None
     clip_s: float | None = None
-    sound: str = ""
-    thumbnail: str = ""
+    sound: Path | None = None
+    thumbnail: Path | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -62,18 +88,12 @@ class Part:
     Args:
         key: What makes it the same as another.
         medium: What it is.
-        source_digest: Digest of the medium itself; "" for an address.
-        keep_sound: Whether a clip's sound is sent and kept.
         now: When it began, Unix seconds.
     """
 
-    def __init__(
-        self, key: PartKey, medium: Medium, *, source_digest: str, keep_sound: bool, now: float
-    ) -> None:
+    def __init__(self, key: PartKey, medium: Medium, *, now: float) -> None:
         self.key = key
         self.medium = medium
-        self.source_digest = source_digest
-        self.keep_sound = keep_sound
         self.stop = threading.Event()
         self.progress = Progress("checking", now)
         self.result: Hosted | None = None
@@ -93,12 +113,12 @@ class PartTable:
         self._lock = threading.Lock()
         self._parts: dict[PartKey, Part] = {}
 
-    def join(self, part: Part, row_id: int, *, then: Callable[[Part], None]) -> tuple[Part, bool]:
+    def join(self, part: Part, number: int, *, then: Callable[[Part], None]) -> tuple[Part, bool]:
         """Wait for a part, and begin it when nobody has.
 
         Args:
-            part: The part as this row would make it.
-            row_id: Who waits.
+            part: The part as the caller would make it.
+            number: Stands for who waits.
             then: Called when it has come to an end.
 
         Returns:
@@ -106,13 +126,13 @@ class PartTable:
         """
         with self._lock:
             there = self._parts.setdefault(part.key, part)
-            there.wanted_by[row_id] = then
+            there.wanted_by[number] = then
             return there, there is part
 
-    def leave(self, part: Part, row_id: int) -> None:
+    def leave(self, part: Part, number: int) -> None:
         """Wait no more; a part that nobody waits for stops."""
         with self._lock:
-            part.wanted_by.pop(row_id, None)
+            part.wanted_by.pop(number, None)
             if not part.wanted_by:
                 part.stop.set()
                 if self._parts.get(part.key) is part:

@@ -92,6 +92,11 @@ class Watch:
         """Whether the onlooker has gone."""
         return self._left.is_set()
 
+    @property
+    def gone(self) -> threading.Event:
+        """Set when the onlooker has gone; for work that shall stop then."""
+        return self._left
+
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end of the task, or until the time is over; True when it ended."""
         return self._done.wait(timeout_s)

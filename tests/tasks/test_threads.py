@@ -1,0 +1,115 @@
+"""Few threads for much work, and things that happen when they are due."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
+from apixo_wan_animate.utils.tasks.pool import Pool
+
+from .clocks import FastClock, HandClock
+
+
+def test_a_thousand_pieces_of_work_need_no_more_threads_than_allowed():
+    pool = Pool({"a": 2, "b": 3}, workers=4, name="test-pool")
+    done = threading.Semaphore(0)
+    seen: set[str] = set()
+
+    def work():
+        seen.add(threading.current_thread().name)
+        done.release()
+
+    for n in range(1000):
+        pool.put("ab"[n % 2], work)
+    for _ in range(1000):
+        assert done.acquire(timeout=10)
+    pool.stop(timeout_s=5)
+    assert len(seen) <= 4
+
+
+def test_no_more_of_one_kind_run_at_once_than_its_limit():
+    pool = Pool({"a": 2, "b": 2}, workers=4, name="test-pool")
+    running, most, lock = 0, 0, threading.Lock()
+    gate, done = threading.Event(), threading.Semaphore(0)
+
+    def work():
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        gate.wait(0.01)
+        with lock:
+            running -= 1
+        done.release()
+
+    for _ in range(50):
+        pool.put("a", work)
+    for _ in range(50):
+        assert done.acquire(timeout=10)
+    pool.stop(timeout_s=5)
+    assert most == 2
+
+
+def test_long_work_of_one_kind_does_not_hold_up_another():
+    pool = Pool({"quick": 1, "long": 2}, workers=3, name="test-pool")
+    release, quick = threading.Event(), threading.Event()
+    for _ in range(5):
+        pool.put("long", lambda: release.wait(20))
+    pool.put("quick", quick.set)
+    assert quick.wait(5)
+    release.set()
+    pool.stop(timeout_s=5)
+
+
+def test_work_that_breaks_does_not_take_its_thread_along(caplog):
+    pool = Pool({"a": 1}, workers=1, name="test-pool")
+    after = threading.Event()
+    link = "https://signed.example/?" + "-".join(["se", "cret"])
+
+    def breaks():
+        raise ValueError(link)
+
+    pool.put("a", breaks)
+    pool.put("a", after.set)
+    assert after.wait(5)
+    pool.stop(timeout_s=5)
+    assert "ValueError" in caplog.text
+    assert "se-cret" not in caplog.text
+
+
+def test_things_happen_in_the_order_in_which_they_are_due():
+    clock = FastClock(100)
+    agenda = Agenda(clock, name="test-agenda")
+    seen: list[str] = []
+    done = threading.Event()
+    agenda.after(9, lambda: (seen.append("c"), done.set()))
+    agenda.after(3, lambda: seen.append("a"))
+    agenda.after(6, lambda: seen.append("b"))
+    assert done.wait(5)
+    agenda.stop(timeout_s=5)
+    assert seen == ["a", "b", "c"]
+
+
+def test_what_is_cancelled_never_happens():
+    agenda = Agenda(FastClock(100), name="test-agenda")
+    seen: list[str] = []
+    done = threading.Event()
+    agenda.after(3, lambda: seen.append("no")).cancel()
+    agenda.after(6, done.set)
+    assert done.wait(5)
+    agenda.stop(timeout_s=5)
+    assert seen == []
+
+
+@pytest.mark.parametrize("per_minute", [60, 1500])
+def test_requests_of_any_number_of_tasks_stay_within_the_budget(per_minute):
+    clock = HandClock()
+    budget = RequestBudget(clock, per_minute=per_minute, burst=20)
+    leaves: list[float] = []
+    for _ in range(per_minute * 3):
+        leaves.append(clock.monotonic() + budget.reserve_s())
+        clock.advance(0.001)
+    for start in leaves[:: max(1, per_minute // 10)]:
+        within = sum(start <= at < start + 60 for at in leaves)
+        assert within <= per_minute + 20

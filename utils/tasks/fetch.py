@@ -1,0 +1,250 @@
+"""From a link to a file in the output folder: whole, decodable, with its sound, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..clock import growing
+from ..errors import (
+    AuthError,
+    DecodeError,
+    HostingError,
+    InputError,
+    MediaError,
+    RejectedError,
+    SettingsError,
+    Stopped,
+    TaskError,
+    WanAnimateError,
+)
+from ..media.mux import add_sound
+from ..media.probe import ClipInfo, verify
+from ..transport import RefusedLinkError
+from .desk import Desk
+from .job import Job
+from .ledger import RowGoneError
+from .poll import task_failed
+from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
+from .rows import TaskRow
+from .sidecar import describe_result, write_whole
+from .states import State
+from .unexpected import as_ours, report
+from .watch import Outcome
+
+LIMIT_BYTES = 8 * 1024**3
+"""A result is never larger: 120 s of 720p are some hundred MB."""
+
+_GONE_STATUSES = frozenset({401, 403, 404, 410})
+_PATIENT_S = 1800.0
+
+
+class _GoneError(WanAnimateError):
+    """The service offers no file, or one that is none."""
+
+
+@dataclass
+class _Trying:
+    """What one job's fetching has come to.
+
+    Attributes:
+        again: The row was collected before, and the user has deleted the file.
+        ask: The links that are known were refused: ask for new ones.
+    """
+
+    job: Job
+    again: bool
+    began: float
+    ask: bool = False
+    delays: Iterator[float] = field(
+        default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
+    )
+
+
+class Fetcher:
+    """Brings results into the output folder, and does not give up on what was paid for.
+
+    Args:
+        desk: The tools.
+        collected: Called with a job whose file is there.
+    """
+
+    def __init__(self, desk: Desk, *, collected: Callable[[Job], None]) -> None:
+        self._desk = desk
+        self._collected = collected
+
+    def add(self, job: Job, *, again: bool = False) -> None:
+        """Fetch a job's result.
+
+        Args:
+            job: A row that has succeeded, or was collected.
+            again: It was collected, and its file is gone.
+        """
+        job.show("downloading")
+        self._put(_Trying(job, again, began=self._desk.clock.monotonic()))
+
+    def _put(self, trying: _Trying) -> None:
+        self._desk.pool.put("fetch", lambda: self._run(trying))
+
+    def _run(self, trying: _Trying) -> None:
+        job = trying.job
+        try:
+            self._fetch_fresh(trying)
+        except Stopped:
+            return  # the process lets go; the next start goes on
+        except RowGoneError as error:
+            job.fail(error)
+            self._desk.done(job)
+        except Exception as error:  # noqa: BLE001 - a result that is paid for is tried again
+            self._disappointed(trying, error)
+        else:
+            self._collected(job)
+
+    def _fetch_fresh(self, trying: _Trying) -> None:
+        """Fetch by the links that are known; when they are refused, by new ones."""
+        job = trying.job
+        urls = () if trying.ask else job.result_urls or job.row.result_urls
+        if urls:
+            try:
+                self._fetch(trying, urls[0])
+            except RefusedLinkError:
+                trying.ask = True
+            else:
+                return
+        urls = self._links_anew(job)
+        if not urls:
+            raise _GoneError("The service has not named the file yet.")
+        self._fetch(trying, urls[0])
+
+    def _links_anew(self, job: Job) -> tuple[str, ...]:
+        try:
+            status = self._desk.remotes.client(practice=job.row.practice).status(job.row.task_id)
+        except RejectedError as error:
+            raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
+        job.result_urls = status.result_urls
+        return status.result_urls
+
+    def _fetch(self, trying: _Trying, url: str) -> None:
+        job, row = trying.job, trying.job.row
+        folder = self._desk.folders.output / self._desk.settings.load().output
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{row.tag}-{self._desk.ledger.owner[:8]}.part"
+        part.unlink(missing_ok=True)
+        job.show("downloading")
+        try:
+            self._desk.transport.download(
+                url,
+                part,
+                limit_bytes=LIMIT_BYTES,
+                rule=self._desk.remotes.rule(practice=row.practice),
+                progress=lambda done, total: job.show("downloading", done=done, total=total),
+                stop=self._desk.stopping,
+            )
+            info = verify(part)
+            self._keep(trying, part, info=info, url=url)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _keep(self, trying: _Trying, part: Path, *, info: ClipInfo, url: str) -> None:
+        """Give the file its sound and its name, then its place in the ledger."""
+        job, row = trying.job, trying.job.row
+        sound = self._desk.sounds / row.sound
+        voiced = part.with_name(f"{part.name}.mp4")
+        try:
+            if row.keep_sound and info.sound is None and row.sound and sound.is_file():
+                add_sound(part, sound, voiced, stop=self._desk.stopping)
+                info = verify(voiced)
+            whole = voiced if voiced.exists() else part
+            _sync(whole)
+            file = part.with_name(result_name(row, info))
+            whole.replace(file)
+        finally:
+            voiced.unlink(missing_ok=True)
+        note = describe_result(row, info, file=file, now=self._desk.clock.now())
+        write_whole(file.with_suffix(".json"), note)
+        place = file.relative_to(self._desk.folders.output).as_posix()
+        if trying.again:
+            job.update(self._desk.ledger.note(row.id, file=place))
+        else:
+            job.update(self._desk.ledger.step(row.id, State.COLLECTED, file=place))
+        job.show("done")
+        warnings = job.warnings
+        job.finish(Outcome(job.row, file, trying.again, url, warnings))
+
+    def _disappointed(self, trying: _Trying, error: Exception) -> None:
+        """Try again later; nodes are told after a minute, and the row after a week."""
+        job = trying.job
+        ours = self._explain(job.row, error)
+        waited_s = self._desk.clock.monotonic() - trying.began
+        gone = _is_gone(error)
+        trying.ask = trying.ask or gone
+        hopeless = gone or isinstance(error, (AuthError, SettingsError))
+        if trying.again and (hopeless or waited_s > PATIENCE_S):
+            job.fail(_dead_link(job.row) if gone else ours)
+            self._desk.done(job)
+            return
+        if waited_s > PATIENCE_S:
+            job.disappoint(ours)
+        since = job.row.succeeded_at or self._desk.clock.now()
+        if gone and self._desk.clock.now() - since > FILE_GONE_FINAL_S:
+            self._give_up(job)
+            return
+        delay_s = next(trying.delays)
+        job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
+        self._desk.agenda.after(delay_s, lambda: self._put(trying))
+
+    def _explain(self, row: TaskRow, error: Exception) -> WanAnimateError:
+        if isinstance(error, WanAnimateError):
+            reason = str(error)
+        elif isinstance(error, OSError):
+            reason = f"The output folder cannot be written ({error.strerror})."
+        else:
+            reason = str(as_ours(error, task_id=row.task_id))
+        return TaskError(
+            f"Task {row.task_id} has succeeded, but its file could not be fetched yet. {reason} "
+            "It is tried again by itself; run again to see whether it has come.",
+            task_id=row.task_id,
+        )
+
+    def _give_up(self, job: Job) -> None:
+        message = "Its file has been gone for 7 days."
+        try:
+            row = self._desk.ledger.step(job.row.id, State.FAILED, fail_message=message)
+        except WanAnimateError as error:
+            report(error)
+        else:
+            job.update(row)
+            job.fail(task_failed(row))
+        self._desk.done(job)
+
+
+def result_name(row: TaskRow, info: ClipInfo) -> str:
+    """The file's name: what it is, its task, and letters that make it unique."""
+    names = set(info.container.split(","))
+    ending = ".mp4" if names & {"mp4", "mov"} else ".webm" if "webm" in names else ".mkv"
+    first = ["PRACTICE"] if row.practice else []
+    return "_".join([*first, row.kind or "wan", row.short_id, row.tag]) + ending
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the service, and not the way to it, is the reason that there is no file."""
+    if isinstance(error, RefusedLinkError):
+        return error.status in _GONE_STATUSES
+    return isinstance(error, (_GoneError, DecodeError, HostingError, InputError, MediaError))
+
+
+def _dead_link(row: TaskRow) -> TaskError:
+    return TaskError(
+        f"The file of task {row.task_id} was deleted here, and its link is dead at the service. "
+        f"Forget row {row.id} (tasks panel, or “cli.py tasks forget {row.id}”) and run again, "
+        "which submits the request anew; or change the seed.",
+        task_id=row.task_id,
+    )
+
+
+def _sync(file: Path) -> None:
+    """Onto the disk, before the ledger says that it is there."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())

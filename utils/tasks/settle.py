@@ -1,0 +1,137 @@
+"""Rows of unknown fate: settled by a callback that proves itself, or by the user's word."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+from ..apixo.client import check_task_id
+from ..apixo.replies import callback_task_id
+from ..clock import growing
+from ..errors import InputError, RejectedError, WanAnimateError
+from .desk import Desk
+from .fingerprint import token_digest
+from .ledger import RowGoneError
+from .rows import TaskRow
+from .states import ACCEPTED, State
+from .unexpected import report
+
+CALLBACK_PATH = "/apixo_wan_animate/callback/"
+"""Below the public address of this ComfyUI; the token of the row follows."""
+
+_TRIES = 40
+"""With the delays below, a candidate is asked about for most of a day."""
+
+
+class Settler:
+    """Binds task ids to rows that lack one.
+
+    Args:
+        desk: The tools.
+        bound: Called with a row that has its id now, to be followed to its end.
+        poke: Called with a row whose task has news.
+    """
+
+    def __init__(
+        self, desk: Desk, *, bound: Callable[[TaskRow], None], poke: Callable[[int], bool]
+    ) -> None:
+        self._desk = desk
+        self._bound = bound
+        self._poke = poke
+        self._lock = threading.Lock()
+        self._looking: set[int] = set()
+
+    def callback(self, token: str, body: bytes) -> bool:
+        """Take a callback; it proves nothing, and only says “ask now”.
+
+        Args:
+            token: From the path of the address that was called.
+            body: What was sent.
+
+        Returns:
+            Whether the token is one of ours.
+        """
+        row = self._desk.ledger.by_token(token_digest(token))
+        if row is None:
+            return False
+        if row.task_id:
+            self._poke(row.id)
+            return True
+        candidate = callback_task_id(body)
+        if candidate and row.state in {State.SENDING, State.UNKNOWN, State.ABANDONED}:
+            self.look(self._desk.ledger.note(row.id, candidate=candidate))
+        return True
+
+    def look(self, row: TaskRow) -> None:
+        """Ask about the candidate of an unknown or abandoned row, if it has one."""
+        fresh = self._desk.ledger.row(row.id)
+        if fresh is None or not fresh.candidate:
+            return
+        if fresh.state not in {State.UNKNOWN, State.ABANDONED}:
+            return
+        with self._lock:
+            if fresh.id in self._looking:
+                return
+            self._looking.add(fresh.id)
+        delays = growing(5.0, factor=1.6, cap_s=3600.0)
+        self._put(fresh.id, delays, left=_TRIES)
+
+    def look_at_all(self) -> None:
+        """Ask about the candidates of every row; after a start."""
+        for row in self._desk.ledger.in_states({State.UNKNOWN, State.ABANDONED}):
+            if row.candidate:
+                self.look(row)
+
+    def _put(self, row_id: int, delays: Iterator[float], *, left: int) -> None:
+        self._desk.pool.put("poll", lambda: self._ask(row_id, delays, left=left))
+
+    def _ask(self, row_id: int, delays: Iterator[float], *, left: int) -> None:
+        row = self._desk.ledger.row(row_id)
+        try:
+            over = row is None or not row.candidate or self._prove(row)
+        except WanAnimateError as error:
+            report(error)
+            over = isinstance(error, (InputError, RowGoneError)) or left <= 0
+        if not over:
+            self._desk.agenda.after(next(delays), lambda: self._put(row_id, delays, left=left - 1))
+            return
+        with self._lock:
+            self._looking.discard(row_id)
+
+    def _prove(self, row: TaskRow) -> bool:
+        """Bind the candidate if the service answers for it; True when there is no more to ask."""
+        self._desk.remotes.client(practice=row.practice).status(row.candidate)
+        note = "Its task id was told by a callback."
+        self._bound(self._desk.ledger.bind(row.id, row.candidate, note=note))
+        return True
+
+    def adopt(self, row_id: int, task_id: str) -> TaskRow:
+        """Take the user's word for the id of an unknown or abandoned row.
+
+        Raises:
+            InputError: The id is malformed or another row's, or the row needs none.
+            TaskError: The service knows no such task.
+            RowGoneError: There is no such row.
+        """
+        check_task_id(task_id)
+        row = self._desk.ledger.row(row_id)
+        if row is None:
+            raise RowGoneError(f"There is no row {row_id}. Look at the list of tasks.")
+        self._refuse_unknown_task(row, task_id)
+        bound = self._desk.ledger.bind(row_id, task_id, note="Its task id was given by the user.")
+        if bound.state in ACCEPTED:
+            self._bound(bound)
+        return bound
+
+    def _refuse_unknown_task(self, row: TaskRow, task_id: str) -> None:
+        """Ask the service, where it answers, whether there is such a task."""
+        try:
+            self._desk.remotes.client(practice=row.practice).status(task_id)
+        except RejectedError as error:
+            if error.status == 404:
+                raise InputError(
+                    f"APIXO knows no task {task_id} for this key. "
+                    "Compare the id with the one in APIXO's dashboard."
+                ) from error
+        except WanAnimateError as error:
+            report(error)  # it cannot be asked now; the user's word counts

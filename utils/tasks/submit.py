@@ -1,0 +1,194 @@
+"""The submit: at most once, with the ledger written before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ..apixo.request import Submission
+from ..clock import growing
+from ..errors import (
+    AuthError,
+    CreditError,
+    LedgerError,
+    LimitError,
+    NotSentError,
+    RateLimitError,
+    RejectedError,
+    SettingsError,
+    TaskUnknownError,
+    WanAnimateError,
+)
+from .desk import Desk
+from .job import Job
+from .ledger import RowGoneError
+from .rows import TaskRow
+from .states import State
+from .unexpected import as_ours, report
+
+RATE_LIMITED_S = 30 * 60.0
+"""So long a submit that is refused with 429 is tried again; a slot may free up any minute."""
+
+NOT_SENT_S = 180.0
+"""So long a service that cannot be reached is tried again."""
+
+_WRITE_AGAIN_S = 5.0
+
+
+@dataclass
+class _Patience:
+    """How long one job has been trying."""
+
+    began: float
+    delays: Iterator[float] = field(
+        default_factory=lambda: growing(2.0, factor=2.0, cap_s=60.0, spread=0.2)
+    )
+
+
+def unknown_fate(row: TaskRow) -> TaskUnknownError:
+    """What the node of an `unknown` row says."""
+    return TaskUnknownError(
+        f"The answer to the submit of row {row.id} never arrived, so it is not known whether "
+        "APIXO is doing this task. Look for it in APIXO's dashboard: if it is there, adopt its "
+        f"task id (tasks panel, or “cli.py tasks adopt {row.id} TASK_ID”); if it is not, abandon "
+        f"the row (tasks panel, or “cli.py tasks abandon {row.id}”), then run again."
+    )
+
+
+class Submitter:
+    """Sends what is prepared.
+
+    Args:
+        desk: The tools.
+        accepted: Called with a job whose task has an id.
+        settle: Called with a row of unknown fate; a callback may have settled it already.
+    """
+
+    def __init__(
+        self, desk: Desk, *, accepted: Callable[[Job], None], settle: Callable[[TaskRow], None]
+    ) -> None:
+        self._desk = desk
+        self._accepted = accepted
+        self._settle = settle
+        self._patience: dict[int, _Patience] = {}
+
+    def add(self, job: Job) -> None:
+        """Queue a job whose media are hosted."""
+        job.show("submitting")
+        self._after(job, 0.0)
+
+    def _after(self, job: Job, delay_s: float) -> None:
+        delay_s = max(delay_s, self._desk.budget.reserve_s())
+        if delay_s > 0:
+            self._desk.agenda.after(delay_s, lambda: self._put(job))
+        else:
+            self._put(job)
+
+    def _put(self, job: Job) -> None:
+        self._desk.pool.put("submit", lambda: self._run(job))
+
+    def _run(self, job: Job) -> None:
+        try:
+            submission, send = self._prepare(job)
+            if not job.commit():
+                return
+            job.update(self._desk.ledger.sending(job.row.id, daily_limit_s=self._limit_s()))
+        except (LimitError, SettingsError, RowGoneError, LedgerError) as error:
+            job.uncommit()
+            self._desk.drop(job)
+            job.fail(error)
+            return
+        job.show("submitting")
+        self._send(job, lambda: send(submission))
+
+    def _limit_s(self) -> int | None:
+        return self._desk.settings.load().daily_seconds
+
+    def _prepare(self, job: Job) -> tuple[Submission, Callable[[Submission], str]]:
+        assert job.request is not None  # noqa: S101 - a job that was never sent has its request
+        character, motion = (part.result for part in job.parts)
+        assert character is not None and motion is not None  # noqa: S101
+        submission = Submission(
+            job.request.options,
+            image_url=character.url,
+            video_url=motion.url,
+            callback_url=job.callback_url or None,
+        )
+        return submission, self._desk.remotes.client(practice=job.row.practice).submit
+
+    def _send(self, job: Job, send: Callable[[], str]) -> None:
+        """The one place from which money is spent."""
+        try:
+            task_id = send()
+        except (NotSentError, RateLimitError) as error:
+            self._come_back(job, error)
+        except (AuthError, CreditError, RejectedError) as error:
+            self._refused(job, error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the fate is unknown now
+            self._unknown(job, error)
+        else:
+            self._patience.pop(job.row.id, None)
+            self._write_down(job, task_id)
+
+    def _write_down(self, job: Job, task_id: str) -> None:
+        """The id goes to disk before anything else; a full disk is waited for."""
+        try:
+            job.update(self._desk.ledger.submitted(job.row.id, task_id))
+        except RowGoneError as error:
+            job.fail(error)
+            self._desk.done(job)
+        except LedgerError as error:
+            report(error)
+            note = f"task {task_id} is accepted, but the ledger cannot be written; keep this id"
+            job.show("submitting", note=note)
+            self._desk.agenda.after(
+                _WRITE_AGAIN_S,
+                lambda: self._desk.pool.put("submit", lambda: self._write_down(job, task_id)),
+            )
+        else:
+            self._accepted(job)
+
+    def _come_back(self, job: Job, error: NotSentError | RateLimitError) -> None:
+        """Nothing was accepted: durably back, then wait, then try again."""
+        now = self._desk.clock.monotonic()
+        patience = self._patience.setdefault(job.row.id, _Patience(now))
+        asked_s = error.retry_after_s if isinstance(error, RateLimitError) else None
+        limit_s = RATE_LIMITED_S if isinstance(error, RateLimitError) else NOT_SENT_S
+        delay_s = max(asked_s or 0.0, next(patience.delays))
+        if now - patience.began + delay_s > limit_s:
+            self._patience.pop(job.row.id, None)
+            self._refused(job, error)
+            return
+        row = self._step(job, State.PREPARING, sending_at=None)
+        if row is None:
+            return
+        if not job.uncommit():
+            self._desk.drop(job)
+            return
+        reason = "APIXO is busy" if isinstance(error, RateLimitError) else "APIXO is not reached"
+        job.show("submitting", note=f"{reason}; trying again in {delay_s:.0f} s")
+        self._after(job, delay_s)
+
+    def _refused(self, job: Job, error: WanAnimateError) -> None:
+        code = getattr(error, "code", "") or str(getattr(error, "status", ""))
+        if self._step(job, State.REFUSED, fail_code=code, fail_message=str(error)) is not None:
+            job.fail(error)
+            self._desk.done(job)
+
+    def _unknown(self, job: Job, error: Exception) -> None:
+        row = self._step(job, State.UNKNOWN, note=str(as_ours(error)))
+        if row is not None:
+            job.fail(unknown_fate(row))
+            self._desk.done(job)
+            self._settle(row)
+
+    def _step(self, job: Job, state: State, **changes: object) -> TaskRow | None:
+        """Write a step; where the ledger cannot be written, the next start finds `sending`."""
+        try:
+            row = self._desk.ledger.step(job.row.id, state, **changes)
+        except LedgerError as error:
+            job.fail(error)
+            self._desk.done(job)
+            return None
+        job.update(row)
+        return row

@@ -1,0 +1,53 @@
+"""What is put away when tasks have ended."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from ..errors import WanAnimateError
+from .desk import Desk
+from .rows import TaskRow
+from .states import State
+from .unexpected import report
+
+_NEEDS_SOUND = frozenset({State.UNKNOWN, State.ABANDONED, State.SUCCEEDED})
+
+
+class Tidy:
+    """Removes what no task needs any more.
+
+    Args:
+        desk: The tools.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def after(self, row: TaskRow) -> None:
+        """A row has ended: its sound goes, and uploads that nobody needs if the owner says so."""
+        if row.sound and row.state not in _NEEDS_SOUND:
+            with suppress(OSError):
+                (self._desk.sounds / row.sound).unlink(missing_ok=True)
+        self._desk.pool.put("upload", self._delete_uploads)
+
+    def forget(self, row: TaskRow) -> None:
+        """A row is gone, and what lay beside the ledger for it goes too; its result stays."""
+        with suppress(OSError):
+            if row.sound:
+                (self._desk.sounds / row.sound).unlink(missing_ok=True)
+            if row.thumbnail:
+                (self._desk.thumbnails / row.thumbnail).unlink(missing_ok=True)
+
+    def _delete_uploads(self) -> None:
+        settings = self._desk.settings.load()
+        if not settings.store_delete or not settings.store:
+            return
+        hosts = self._desk.hosts(replace(settings, practice=False), "store")
+        places = {host.identity: host for host in hosts}
+        for shelved in self._desk.shelf.needless(set(places)):
+            try:
+                places[shelved.hosted.host].delete(shelved.hosted)
+            except WanAnimateError as error:
+                report(error)
+            self._desk.shelf.drop(shelved.digest, shelved.hosted.host)
