@@ -1,0 +1,183 @@
+"""Which hosts a file may go to: what the owner of this installation has configured, in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..addresses import AddressRule, is_loopback, origin_of
+from ..clock import Clock
+from ..errors import InputError, SettingsError
+from ..settings import Settings
+from ..transport import Transport
+from .bucket import StoreAddress, endpoint_of
+from .host import SETTINGS_PAGE, Host
+from .practice import PracticeHost
+from .selfserved import PublicAddress, SelfServedHost, is_confirmed, runpod_address
+from .shelf import Shelf
+from .store import StoreHost
+from .temporary import TEMPORARY_SERVICES, TemporaryHost
+
+NAMES = ("auto", "store", "self", "temporary", *(s.key for s in TEMPORARY_SERVICES))
+"""What `choose` understands: a way, or one of the temporary hosts alone."""
+
+_NOTHING = (
+    "Wan Animate has no way yet to hand your media to the service, which reads them from public "
+    "addresses. Choose one of four, all of them on the page "
+    f"{SETTINGS_PAGE}. "
+    "(1) Object store: set APIXO_WAN_STORE to a bucket of your own, as in s3://bucket/prefix. "
+    "(2) This ComfyUI: set APIXO_WAN_PUBLIC_URL if it has a public address. "
+    "(3) Temporary public hosts: set APIXO_WAN_TEMPORARY_HOST=1 if strangers who get the link "
+    "may see the files. "
+    "(4) Your own links: put the media online yourself and wire their URLs into the node."
+)
+
+
+@dataclass(frozen=True)
+class HostContext:
+    """What hosts need beside the settings.
+
+    Attributes:
+        transport: Speaks HTTP.
+        clock: Tells when links end.
+        state: The folder of the ledger.
+        port: The port this ComfyUI listens on; None outside of ComfyUI.
+        practice_origin: Where the practice service listens; None while it does not run.
+        environ: The environment variables.
+    """
+
+    transport: Transport
+    clock: Clock
+    state: Path
+    port: int | None = None
+    practice_origin: str | None = None
+    environ: Mapping[str, str] = os.environ
+
+
+def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:
+    """The hosts that may take a file, the first that works to be used.
+
+    More than one only where the owner has agreed to each of them: the temporary hosts, and
+    before them a RunPod address that was found by itself and is not proved yet.
+
+    Args:
+        settings: What the owner of this installation has set.
+        name: "auto", or one of `NAMES`.
+        context: What hosts need.
+
+    Raises:
+        InputError: There is no host of this name.
+        SettingsError: It is not configured, or not in full; or nothing is.
+    """
+    if name not in NAMES:
+        raise InputError(
+            f"“{name[:40]}” is no way to host media. Choose one of: {', '.join(NAMES)}."
+        )
+    if settings.practice:
+        return [_practice(context)]
+    if name == "auto":
+        return _first_configured(settings, context)
+    if name == "store":
+        return [_store(settings, context)]
+    if name == "self":
+        return [_self_served(settings, context)]
+    return _temporary(settings, name, context)
+
+
+def configured(settings: Settings, context: HostContext) -> tuple[str, ...]:
+    """The ways that "auto" would look at, in its order."""
+    ways = {
+        "store": bool(settings.store),
+        "self": _address(settings, context) is not None,
+        "temporary": settings.temporary_host,
+    }
+    return tuple(name for name, there in ways.items() if there)
+
+
+def _first_configured(settings: Settings, context: HostContext) -> list[Host]:
+    ways = configured(settings, context)
+    if not ways:
+        raise SettingsError(_NOTHING)
+    if ways[0] == "store":
+        return [_store(settings, context)]
+    if ways[0] == "temporary":
+        return _temporary(settings, "temporary", context)
+    first: list[Host] = [_self_served(settings, context)]
+    if not settings.public_url and "temporary" in ways:
+        return first + _temporary(settings, "temporary", context)
+    return first
+
+
+def _rule(settings: Settings, *addresses: str) -> AddressRule:
+    """Public addresses, and the exact origins that the owner has configured."""
+    return AddressRule(
+        allow_loopback=is_loopback(settings.base_url),
+        exempt=frozenset(origin_of(address) for address in addresses if address),
+    )
+
+
+def _practice(context: HostContext) -> Host:
+    if context.practice_origin is None:
+        raise SettingsError(
+            "The practice service does not run. Run again; if it stays so, start ComfyUI again."
+        )
+    rule = AddressRule(allow_loopback=True, exempt=frozenset({context.practice_origin}))
+    return PracticeHost(context.practice_origin, transport=context.transport, rule=rule)
+
+
+def _store(settings: Settings, context: HostContext) -> Host:
+    if not settings.store:
+        raise SettingsError(
+            "No object store is configured. Set APIXO_WAN_STORE to a bucket of your own, as in "
+            f"s3://bucket/prefix, or on the page {SETTINGS_PAGE}."
+        )
+    address = StoreAddress.parse(settings.store)
+    endpoint = endpoint_of(address, context.environ)
+    return StoreHost(
+        address,
+        public_url=settings.store_public_url,
+        clock=context.clock,
+        rule=_rule(settings, settings.store_public_url, endpoint),
+        environ=context.environ,
+    )
+
+
+def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
+    if settings.public_url:
+        url = settings.public_url
+        return PublicAddress(url, confirmed=is_confirmed(context.state, context.environ, url))
+    return runpod_address(context.environ, port=context.port)
+
+
+def _self_served(settings: Settings, context: HostContext) -> Host:
+    address = _address(settings, context)
+    if address is None:
+        raise SettingsError(
+            "This ComfyUI has no public address that Wan Animate knows of. Set "
+            f"APIXO_WAN_PUBLIC_URL, or set it on the page {SETTINGS_PAGE}."
+        )
+    shelf = Shelf(context.state, context.clock)
+    rule = _rule(settings, address.url)
+    return SelfServedHost(shelf, address, clock=context.clock, rule=rule)
+
+
+def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host]:
+    if not settings.temporary_host:
+        raise SettingsError(
+            "The owner of this installation has not agreed to temporary public hosts, and a "
+            "workflow cannot. Set APIXO_WAN_TEMPORARY_HOST=1 or switch them on at "
+            f"{SETTINGS_PAGE}, or choose another host."
+        )
+    return [
+        TemporaryHost(
+            service,
+            base_url=service.address(context.environ),
+            transport=context.transport,
+            clock=context.clock,
+            rule=_rule(settings, context.environ.get(service.variable, "").rstrip("/")),
+        )
+        for service in TEMPORARY_SERVICES
+        if name in {"temporary", service.key}
+    ]
