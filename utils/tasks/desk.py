@@ -18,6 +18,10 @@ from .pool import Pool
 from .remote import Remotes
 from .shelf import UploadShelf
 
+SOUNDS = "sounds"
+THUMBNAILS = "thumbnails"
+"""Folders beside the ledger."""
+
 HostChoice = Callable[[Settings, str], Sequence[Host]]
 """The hosts for a name on the node, in the order in which they are tried."""
 
@@ -53,9 +57,9 @@ class Desk:
     @property
     def sounds(self) -> Path:
         """Sound that may have to be put back into results."""
-        return self.folders.state / "sounds"
+        return self.folders.state / SOUNDS
 
     @property
     def thumbnails(self) -> Path:
         """Small pictures of characters."""
-        return self.folders.state / "thumbnails"
+        return self.folders.state / THUMBNAILS

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import LedgerError
+from .ledger import Ledger
 
 _STALE_S = 86_400.0
 """Locks without rows are left by killed processes; younger ones may just be in the making."""
@@ -84,6 +85,24 @@ class Ownership:
 
     def _lock_of(self, owner: str) -> FileLock:
         return FileLock(os.fspath(self._path(owner)), thread_local=False)
+
+
+def settle_dead(ledger: Ledger, folder: Path) -> None:
+    """Settle the rows of dead processes for a bystander, who takes none of them.
+
+    Args:
+        ledger: Without an owner: what was accepted belongs to nobody then, and the next process
+            that looks takes it up.
+        folder: Where the locks lie.
+
+    Raises:
+        LedgerError: The ledger cannot be written.
+    """
+    ownership = Ownership(folder)
+    for owner in ledger.other_owners():
+        with ownership.proved_dead(owner) as dead:
+            if dead:
+                ledger.inherit(owner)
 
 
 def _is_name(owner: str) -> bool:

@@ -21,6 +21,10 @@ class LedgerReader:
         self._database = database
         self.owner = owner
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
     def row(self, row_id: int) -> TaskRow | None:
         """One row, or None."""
         return self._first("id = ?", row_id)

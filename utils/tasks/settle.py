@@ -11,9 +11,10 @@ from ..clock import growing
 from ..errors import InputError, RejectedError, WanAnimateError
 from .desk import Desk
 from .fingerprint import token_digest
-from .ledger import RowGoneError
+from .ledger import Ledger, RowGoneError
+from .remote import Remotes
 from .rows import TaskRow
-from .states import ACCEPTED, State
+from .states import State
 from .unexpected import report
 
 CALLBACK_PATH = "/apixo_wan_animate/callback/"
@@ -106,32 +107,41 @@ class Settler:
         return True
 
     def adopt(self, row_id: int, task_id: str) -> TaskRow:
-        """Take the user's word for the id of an unknown or abandoned row.
+        """Take the user's word for the id of an unknown or abandoned row, and follow it.
 
         Raises:
-            InputError: The id is malformed or another row's, or the row needs none.
-            TaskError: The service knows no such task.
-            RowGoneError: There is no such row.
+            As `adopt`.
         """
-        check_task_id(task_id)
-        row = self._desk.ledger.row(row_id)
-        if row is None:
-            raise RowGoneError(f"There is no row {row_id}. Look at the list of tasks.")
-        self._refuse_unknown_task(row, task_id)
-        bound = self._desk.ledger.bind(row_id, task_id, note="Its task id was given by the user.")
-        if bound.state in ACCEPTED:
-            self._bound(bound)
+        bound = adopt(self._desk.ledger, self._desk.remotes, row_id=row_id, task_id=task_id)
+        self._bound(bound)
         return bound
 
-    def _refuse_unknown_task(self, row: TaskRow, task_id: str) -> None:
-        """Ask the service, where it answers, whether there is such a task."""
-        try:
-            self._desk.remotes.client(practice=row.practice).status(task_id)
-        except RejectedError as error:
-            if error.status == 404:
-                raise InputError(
-                    f"APIXO knows no task {task_id} for this key. "
-                    "Compare the id with the one in APIXO's dashboard."
-                ) from error
-        except WanAnimateError as error:
-            report(error)  # it cannot be asked now; the user's word counts
+
+def adopt(ledger: Ledger, remotes: Remotes, *, row_id: int, task_id: str) -> TaskRow:
+    """Take the user's word for the id of an unknown or abandoned row.
+
+    Args:
+        ledger: Its owner is who follows the row from now on.
+        remotes: Asked whether there is such a task, where it answers.
+        row_id: The row.
+        task_id: What the user found in the dashboard.
+
+    Raises:
+        InputError: The id is malformed, unknown or another row's, or the row needs none.
+        RowGoneError: There is no such row.
+    """
+    check_task_id(task_id)
+    row = ledger.row(row_id)
+    if row is None:
+        raise RowGoneError(f"There is no row {row_id}. Look at the list of tasks.")
+    try:
+        remotes.client(practice=row.practice).status(task_id)
+    except RejectedError as error:
+        if error.status == 404:
+            raise InputError(
+                f"APIXO knows no task {task_id} for this key. "
+                "Compare the id with the one in APIXO's dashboard."
+            ) from error
+    except WanAnimateError as error:
+        report(error)  # it cannot be asked now; the user's word counts
+    return ledger.bind(row_id, task_id, note="Its task id was given by the user.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from ..errors import WanAnimateError
-from .desk import Desk
+from .desk import SOUNDS, THUMBNAILS, Desk
 from .rows import TaskRow
 from .states import State
 from .unexpected import report
@@ -33,11 +34,7 @@ class Tidy:
 
     def forget(self, row: TaskRow) -> None:
         """A row is gone, and what lay beside the ledger for it goes too; its result stays."""
-        with suppress(OSError):
-            if row.sound:
-                (self._desk.sounds / row.sound).unlink(missing_ok=True)
-            if row.thumbnail:
-                (self._desk.thumbnails / row.thumbnail).unlink(missing_ok=True)
+        remove_beside(self._desk.folders.state, row)
 
     def _delete_uploads(self) -> None:
         settings = self._desk.settings.load()
@@ -51,3 +48,17 @@ class Tidy:
             except WanAnimateError as error:
                 report(error)
             self._desk.shelf.drop(shelved.digest, shelved.hosted.host)
+
+
+def remove_beside(state: Path, row: TaskRow) -> None:
+    """Remove what lies beside the ledger for a row.
+
+    Args:
+        state: The folder of the ledger.
+        row: The row, which is gone.
+    """
+    with suppress(OSError):
+        if row.sound:
+            (state / SOUNDS / row.sound).unlink(missing_ok=True)
+        if row.thumbnail:
+            (state / THUMBNAILS / row.thumbnail).unlink(missing_ok=True)
