@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..media.opencv import opencv
 from .cutout import Cutout
-from .marks import Marks
+from .marks import marks_for
 from .planes import Canvas, Sprite
 from .scene import Shadow, plain_scene
 from .survey import Survey
@@ -38,7 +38,7 @@ class Composer:
         self._sprite = _sprite(cutout, float(self._heights.max()), survey)
         self._foot_share = _foot_share(cutout.alpha)
         self._shadow = Shadow(float(self._heights.max()) * 0.5)
-        self._marks = Marks(survey.size, survey.colour)
+        self._marks = marks_for(survey.size, survey.colour)
 
     def compose(self, canvas: Canvas, index: int) -> None:
         """Put the character into frame `index`, which the canvas holds, and mark it."""

@@ -58,6 +58,12 @@ def packets(container: Any, streams: list[Any], stop: Event) -> Iterator[Any]:
         yield packet
 
 
+def frames_of(container: Any, stream: Any, stop: Event) -> Iterator[Any]:
+    """All frames of a stream that can be decoded."""
+    for packet in packets(container, [stream], stop):
+        yield from decoded(packet)
+
+
 def decoded(packet: Any) -> Iterator[Any]:
     """A packet's frames; a damaged one has none."""
     try:

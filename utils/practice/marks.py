@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ WORD = "PRACTICE"
 COMMENT = "PRACTICE: made offline by Wan Animate (APIXO); not a result of the service"
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FINE = 4
+
+
+@lru_cache(maxsize=4)
+def marks_for(size: Size, colour: Colour) -> Marks:
+    """The marks for pictures of this size; drawn once."""
+    return Marks(size, colour)
 
 
 class Marks:

@@ -12,13 +12,14 @@ from av.error import FFmpegError
 from ..errors import DecodeError, EncodeError
 from .compose import Composer
 from .cutout import read_cutout
-from .footage import decoded, open_clip, packets, set_threads
+from .footage import TINY_AREA_PX, decoded, open_clip, packets, set_threads
 from .marks import COMMENT, WORD
 from .planes import Canvas
 from .survey import Survey, look_over
 
 _SOUND_RATE_HZ = 48_000
 _OPTIONS = {"preset": "superfast", "crf": "21"}
+_TINY_OPTIONS = {"preset": "ultrafast", "crf": "24"}
 
 
 class RenderError(Exception):
@@ -59,8 +60,9 @@ def render(
     """
     picture, clip = media
     try:
-        cutout = read_cutout(picture)
         survey = look_over(clip, resolution, stop)
+        longest_px = round(1.2 * max(survey.size.width, survey.size.height))
+        cutout = read_cutout(picture, longest_px=longest_px)
     except DecodeError as error:
         raise RenderError("UNSUPPORTED_FORMAT", str(error)) from error
     composer = Composer(survey, cutout, alone=alone)
@@ -106,13 +108,15 @@ def _write(
 
 
 def _picture_stream(result: Any, survey: Survey) -> Any:
-    stream = result.add_stream("libx264", rate=survey.frame_rate, options=dict(_OPTIONS))
+    area_px = survey.size.width * survey.size.height
+    options = _TINY_OPTIONS if area_px < TINY_AREA_PX else _OPTIONS
+    stream = result.add_stream("libx264", rate=survey.frame_rate, options=dict(options))
     stream.width, stream.height = survey.size.width, survey.size.height
     stream.pix_fmt = "yuv420p"
     stream.time_base = 1 / survey.frame_rate
     context = stream.codec_context
     context.time_base = 1 / survey.frame_rate
-    set_threads(stream, survey.size.width * survey.size.height)
+    set_threads(stream, area_px)
     return stream
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,9 +15,9 @@ import numpy as np
 from ..errors import DecodeError
 from ..media.opencv import opencv
 from ..media.types import Size
-from .footage import TINY_AREA_PX, decoded, open_clip, packets, set_threads
+from .footage import TINY_AREA_PX, frames_of, open_clip, set_threads
 from .planes import Canvas, Colour, frame_planes, rotation_of
-from .tracking import Tracked, follow
+from .tracking import Tracked, follow, stand
 
 cv2: Any = opencv()
 
@@ -34,7 +36,6 @@ class Survey:
     Attributes:
         size: Of the result, in pixels.
         frame_rate: Frames per second.
-        frame_count: How many frames it really has.
         colour: How its numbers are to be read.
         tracked: The figure's way through it, in the pixels of pictures `thumb_width_px` wide.
         thumb_width_px: How wide those are.
@@ -44,7 +45,6 @@ class Survey:
     size: Size
     frame_rate: Fraction
     colour: Colour
-    frame_count: int
     tracked: Tracked
     thumb_width_px: int
     still: Canvas | None = None
@@ -66,41 +66,55 @@ def result_size(shown: tuple[float, float], resolution: str) -> Size:
 def look_over(path: Path, resolution: str, stop: Event) -> Survey:
     """Decode a clip once, keeping small pictures of its frames.
 
+    Of a tiny clip only the first frame is looked at, and nobody is searched for in it.
+
     Raises:
         DecodeError: It cannot be read, has no frame, or too many.
         Stopped: `stop` was set.
     """
-    size, colour = Size(0, 0), Colour()
-    thumbs: list[Any] = []
-    samples: list[Canvas] = []
     with open_clip(path) as container:
         stream = container.streams.video[0]
         set_threads(stream, stream.codec_context.width * stream.codec_context.height)
         rate = Fraction(stream.average_rate or stream.guessed_rate or 30)
-        every = max(1, _expected_count(stream) // _SAMPLES)
-        for packet in packets(container, [stream], stop):
-            for frame in decoded(packet):
-                if not thumbs:
-                    size, colour = result_size(_shown(stream, frame), resolution), _colour(frame)
-                if len(thumbs) % every == every // 2 and len(samples) < _SAMPLES:
-                    samples.append(Canvas(size))
-                    samples[-1].load(frame)
-                thumbs.append(_thumb(frame, size))
-            if len(thumbs) > _MOST_FRAMES:
-                raise DecodeError(f"The motion has more than {_MOST_FRAMES} frames. Shorten it.")
-    if not thumbs:
-        raise DecodeError("No frame of the motion can be decoded. Send a clip that plays.")
-    tracked = follow(thumbs, float(rate))
-    stands = tracked.masks is not None and len(samples) >= _FEWEST_SAMPLES
+        frames = frames_of(container, stream, stop)
+        first = next(frames, None)
+        if first is None:
+            raise DecodeError("No frame of the motion can be decoded. Send a clip that plays.")
+        size = result_size(_shown(stream, first), resolution)
+        count = _expected_count(stream)
+        if size.width * size.height < TINY_AREA_PX:
+            tracked, still = stand(_thumb(first, size), count, float(rate)), None
+        else:
+            tracked, still = _search(
+                chain([first], frames), size, every=count // _SAMPLES, rate=rate
+            )
     return Survey(
         size=size,
         frame_rate=rate,
-        colour=colour,
-        frame_count=len(thumbs),
+        colour=Colour(hd=int(first.colorspace) == 1, full_range=int(first.color_range) == 2),
         tracked=tracked,
-        thumb_width_px=thumbs[0].shape[1],
-        still=_middle(samples) if stands else None,
+        thumb_width_px=_thumb_size(size).width,
+        still=still,
     )
+
+
+def _search(
+    frames: Iterable[Any], size: Size, *, every: int, rate: Fraction
+) -> tuple[Tracked, Canvas | None]:
+    """Search all frames for somebody who moves, and for what stays behind."""
+    every = max(1, every)
+    thumbs: list[Any] = []
+    samples: list[Canvas] = []
+    for frame in frames:
+        if len(thumbs) % every == every // 2 and len(samples) < _SAMPLES:
+            samples.append(Canvas(size))
+            samples[-1].load(frame)
+        thumbs.append(_thumb(frame, size))
+        if len(thumbs) > _MOST_FRAMES:
+            raise DecodeError(f"The motion has more than {_MOST_FRAMES} frames. Shorten it.")
+    tracked = follow(thumbs, float(rate))
+    stands = tracked.masks is not None and len(samples) >= _FEWEST_SAMPLES
+    return tracked, _middle(samples) if stands else None
 
 
 def _shown(stream: Any, frame: Any) -> tuple[float, float]:
@@ -108,10 +122,6 @@ def _shown(stream: Any, frame: Any) -> tuple[float, float]:
     ratio = stream.sample_aspect_ratio or Fraction(1)
     width, height = frame.width * float(ratio), float(frame.height)
     return (height, width) if rotation_of(frame) % 180 else (width, height)
-
-
-def _colour(frame: Any) -> Colour:
-    return Colour(hd=int(frame.colorspace) == 1, full_range=int(frame.color_range) == 2)
 
 
 def _expected_count(stream: Any) -> int:
@@ -125,9 +135,14 @@ def _thumb(frame: Any, size: Size) -> Any:
     if frame.format.name not in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p"):
         frame = frame.reformat(format="yuv420p")
     luma = np.rot90(frame_planes(frame)[0], round(rotation_of(frame) / 90) % 4)
+    small = _thumb_size(size)
+    extent = small.width, small.height
+    return cv2.resize(np.ascontiguousarray(luma), extent, interpolation=cv2.INTER_AREA)
+
+
+def _thumb_size(size: Size) -> Size:
     scale = _THUMB_PX / max(size.width, size.height)
-    small = max(8, round(size.width * scale)), max(8, round(size.height * scale))
-    return cv2.resize(np.ascontiguousarray(luma), small, interpolation=cv2.INTER_AREA)
+    return Size(max(8, round(size.width * scale)), max(8, round(size.height * scale)))
 
 
 def _middle(samples: list[Canvas]) -> Canvas:

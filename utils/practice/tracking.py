@@ -67,6 +67,12 @@ def follow(thumbs: list[Thumb], frame_rate_fps: float) -> Tracked:
     return Tracked(track, Movement.STAYS, np.stack(changes))
 
 
+def stand(thumb: Thumb, count: int, frame_rate_fps: float) -> Tracked:
+    """A place in the middle, with a quiet sway; for clips that are not searched."""
+    sway = np.sin(np.arange(max(1, count)) / frame_rate_fps * np.pi)
+    return Tracked(_middle(thumb, sway * thumb.shape[1] * 0.08), Movement.DRIFTS)
+
+
 def smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Smoothed along time without a lag; `sigma` in frames."""
     sigma = max(0.5, sigma)
@@ -155,7 +161,7 @@ def _on_the_spot(changes: list[Thumb], frame_rate_fps: float) -> Track:
 
 def _drift(thumbs: list[Thumb], frame_rate_fps: float) -> Track:
     """A place in the middle that sways with the picture as a whole."""
-    height, width = thumbs[0].shape
+    width = thumbs[0].shape[1]
     path = np.zeros(len(thumbs))
     before = thumbs[0].astype(np.float32)
     for index in range(1, len(thumbs)):
@@ -164,6 +170,12 @@ def _drift(thumbs: list[Thumb], frame_rate_fps: float) -> Track:
         path[index] = path[index - 1] + (shift if weight > 0.1 else 0.0)
         before = now
     offset = np.tanh((path - smooth(path, frame_rate_fps)) / (width * 0.1)) * width * 0.1
+    return _middle(thumbs[0], offset)
+
+
+def _middle(thumb: Thumb, offset: NDArray[np.float64]) -> Track:
+    """Somebody in the middle of the picture, so far beside it in each frame."""
+    height, width = thumb.shape
     figure_px = height * 0.68
-    rest = np.tile([height * 0.95, figure_px, figure_px * 0.5], (len(thumbs), 1))
+    rest = np.tile([height * 0.95, figure_px, figure_px * 0.5], (len(offset), 1))
     return np.column_stack([width / 2 + offset, rest])
