@@ -104,8 +104,9 @@ class Transport:
         timeout_s: float = 30.0,
         rule: AddressRule | None = None,
         stop: Event | None = None,
+        redirects: bool = True,
     ) -> Reply:
-        """Read something small, following redirects; headers go to the first origin only.
+        """Read something small; headers go to the first origin only.
 
         Args:
             url: What is read.
@@ -115,6 +116,7 @@ class Transport:
             timeout_s: How long the whole may take.
             rule: Which addresses may be reached; None where the owner configured the place.
             stop: Ends it at the next chunk.
+            redirects: Follow them; else the redirect itself is the reply.
 
         Raises:
             NotSentError: The connection was never made.
@@ -122,7 +124,8 @@ class Transport:
             InputError: The address is not allowed.
             Stopped: `stop` was set.
         """
-        call = Call("GET", url, dict(headers or {}), params=params, rule=rule)
+        sent = dict(headers or {})
+        call = Call("GET", url, sent, params=params, rule=rule, redirects=redirects)
         with self._reply(call, silence_s=timeout_s) as response:
             body = self._small(response, limit_bytes=limit_bytes, timeout_s=timeout_s, stop=stop)
             return _read(response, body)

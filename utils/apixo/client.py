@@ -1,0 +1,96 @@
+"""The three calls of the service."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ..setting_values import Secret
+from ..transport import Transport
+from .replies import TaskStatus, check_task_id, read_balance, read_status, read_task_id
+from .request import Submission
+
+__all__ = ["ApixoClient", "check_task_id"]
+
+_MODEL = "wan-2-2-animate"
+_SUBMIT_LIMIT_S = 60.0
+_STATUS_LIMIT_S = 20.0
+_REPLY_LIMIT_BYTES = 1024 * 1024
+
+
+class ApixoClient:
+    """The service as one key sees it; every method blocks, and may be called from any thread.
+
+    Args:
+        transport: Talks HTTP.
+        base_url: Where the service is.
+        key: Sent to that origin and to no other.
+    """
+
+    def __init__(self, transport: Transport, *, base_url: str, key: Secret) -> None:
+        self._transport = transport
+        self._base_url = f"{base_url.rstrip('/')}/api/v1"
+        self._headers = {
+            "Authorization": f"Bearer {key.reveal()}",
+            "Accept": "application/json",
+        }
+
+    def submit(self, submission: Submission) -> str:
+        """Submit a task, once: over a fresh connection, without redirects or repeats.
+
+        Returns:
+            The task's id.
+
+        Raises:
+            NotSentError: The connection was never made; nothing was submitted.
+            RateLimitError: Refused outright, to be tried again (429).
+            AuthError: Refused outright (401, 403).
+            CreditError: Refused outright (402).
+            RejectedError: Refused outright (another 4xx that says so).
+            TransportError: The answer was lost; it may have been accepted.
+            ServerError: Trouble there (5xx, a redirect, 408 …); it may have been accepted.
+            ProtocolError: An answer without a usable id; it may have been accepted.
+        """
+        reply = self._transport.post_once(
+            f"{self._base_url}/generateTask/{_MODEL}",
+            headers=self._headers,
+            json_body=submission.body(),
+            timeout_s=_SUBMIT_LIMIT_S,
+            limit_bytes=_REPLY_LIMIT_BYTES,
+        )
+        return read_task_id(reply)
+
+    def status(self, task_id: str) -> TaskStatus:
+        """Ask how far a task is.
+
+        Raises:
+            InputError: The id cannot be one.
+            ServiceError: An error reply; `RejectedError` with 404 for a task it does not know.
+            ProtocolError: An answer that is not as documented.
+            TransportError: No usable answer.
+        """
+        reply = self._transport.get(
+            f"{self._base_url}/statusTask/{_MODEL}",
+            headers=self._headers,
+            params={"taskId": check_task_id(task_id)},
+            timeout_s=_STATUS_LIMIT_S,
+            limit_bytes=_REPLY_LIMIT_BYTES,
+            redirects=False,
+        )
+        return read_status(reply)
+
+    def balance(self) -> Decimal:
+        """US dollars that are left; also the cheapest check that a key works.
+
+        Raises:
+            ServiceError: An error reply; `AuthError` for a key that does not work.
+            ProtocolError: An answer that is not as documented.
+            TransportError: No usable answer.
+        """
+        reply = self._transport.get(
+            f"{self._base_url}/apikeys/current-balance",
+            headers=self._headers,
+            timeout_s=_STATUS_LIMIT_S,
+            limit_bytes=_REPLY_LIMIT_BYTES,
+            redirects=False,
+        )
+        return read_balance(reply)
