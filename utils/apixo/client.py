@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..setting_values import Secret
+from ..settings import Secret
 from ..transport import Transport
 from .replies import TaskStatus, check_task_id, read_balance, read_status, read_task_id
 from .request import Submission

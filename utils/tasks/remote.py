@@ -11,8 +11,7 @@ from ..apixo.client import ApixoClient
 from ..clock import Clock
 from ..errors import SettingsError
 from ..practice.service import PracticeService
-from ..setting_values import Secret
-from ..settings import PRACTICE_KEY, Folders, Settings, SettingsStore
+from ..settings import PRACTICE_KEY, Folders, Secret, Settings, SettingsStore
 from ..transport import Transport
 from .fingerprint import PRACTICE_ORIGIN
 

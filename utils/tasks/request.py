@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..addresses import origin_of
 from ..apixo.request import WanOptions
 from ..errors import InputError
 from ..media.types import FileClip, FramesClip
@@ -70,15 +71,20 @@ class Request:
         """Refuse what can be seen to be wrong without reading the media.
 
         Raises:
-            InputError: An option is out of range, or a medium is empty or misshapen.
+            InputError: An option is out of range, a medium is empty or misshapen, or an address
+                is no http or https link.
         """
         self.options.check()
         if isinstance(self.character, PictureCharacter):
             _check_picture(self.character)
+        else:
+            origin_of(self.character.url)
         if isinstance(self.motion, FramesClip):
             _check_frames(self.motion)
         elif isinstance(self.motion, FileClip):
             _check_window(self.motion)
+        else:
+            origin_of(self.motion.url)
 
 
 def _check_picture(character: PictureCharacter) -> None:
