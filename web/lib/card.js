@@ -132,11 +132,15 @@ function kindOf(row, { texts: { t, language } }) {
  * @param {CardOptions} options
  */
 function times(row, { texts, now }) {
+  const { t } = texts;
   const at = { language: texts.language(), now: now() };
   return [
     moment(row.created_at, at),
-    " · ",
-    element("span", { class: "apixo-elapsed" }, clockFace(elapsedSeconds(row, now()))),
+    // Of a submit without an answer nobody knows how long anything took.
+    groupOf(row) !== "asking" && " · ",
+    groupOf(row) !== "asking" &&
+      element("span", { class: "apixo-elapsed" }, clockFace(elapsedSeconds(row, now()))),
+    row.usual && t("card.usual", { low: clockFace(row.usual[0]), high: clockFace(row.usual[1]) }),
   ];
 }
 

@@ -28,6 +28,16 @@ export function makeFeedback() {
       line.textContent = text;
       line.dataset.mood = mood;
     },
+    /**
+     * Say why nothing can be changed, or take that back; what was said of a change stays.
+     *
+     * @param {string} lock
+     * @param {SettingsState} state
+     */
+    lock(lock, state) {
+      if (lock) this.say(lock, state.phase === "broken" ? "bad" : "quiet");
+      else if (mood === "quiet") this.say("");
+    },
   };
 }
 
@@ -72,4 +82,12 @@ export function lockOf(state, spec, { t }) {
   const { from_environment: fixed, variables } = state.known;
   const variable = variables[spec.name] ?? "";
   return fixed.includes(spec.name) ? t("setting.fromEnvironment", { variable }) : "";
+}
+
+/**
+ * @param {import("./client.js").TrialReply} reply
+ * @returns {{ text: string, mood: Mood }}
+ */
+export function outcomeOf({ ok, message, warnings }) {
+  return { text: [message, ...warnings].join(" "), mood: ok && !warnings.length ? "good" : "bad" };
 }

@@ -1,9 +1,11 @@
 /** The controls of the settings page: each saves by itself, and says how that went. */
 
+import { makeCallbackField } from "./callback_field.js";
 import { button, element } from "./elements.js";
-import { attempt, lockOf, makeFeedback } from "./feedback.js";
+import { attempt, lockOf, makeFeedback, outcomeOf } from "./feedback.js";
 import { makeKeyField } from "./key_field.js";
-import { asText, wordsOf } from "./settings.js";
+import { wordsOf } from "./settings.js";
+import { makeTextField } from "./text_field.js";
 
 /**
  * @typedef {import("./settings.js").Spec} Spec
@@ -11,7 +13,6 @@ import { asText, wordsOf } from "./settings.js";
  * @typedef {import("./settings.js").SettingsState} SettingsState
  * @typedef {import("./texts.js").Texts} Texts
  * @typedef {{ spec: Spec, settings: Settings, texts: Texts }} FieldParts
- * @typedef {import("./feedback.js").Mood} Mood
  */
 
 /**
@@ -27,11 +28,13 @@ export function makeField(parts) {
     case "switch":
       return makeSwitch(parts);
     case "host":
-      return makeTrial(parts);
+      return makeHostTest(parts);
     case "address":
-      return makeText(parts, makeAddressTest(parts));
+      return makeAddress(parts);
+    case "callback":
+      return makeCallbackField(parts);
     default:
-      return makeText(parts);
+      return makeTextField(parts);
   }
 }
 
@@ -68,96 +71,9 @@ function makeSwitch({ spec, settings, texts }) {
     const lock = lockOf(state, spec, texts);
     input.disabled = lock !== "";
     if (state.phase === "ready") input.checked = state.known.settings[spec.name] === true;
-    if (lock) feedback.say(lock, state.phase === "broken" ? "bad" : "quiet");
-    else if (feedback.mood() === "quiet") feedback.say("");
+    feedback.lock(lock, state);
   });
   return element("div", { class: "apixo-field apixo-field-switch" }, input, warning, feedback.element);
-}
-
-/**
- * A line of text that is saved on Enter, or when it is left.
- *
- * @param {FieldParts} parts
- * @param {{ button: HTMLButtonElement, show: (state: SettingsState) => void }} [extra]
- */
-function makeText({ spec, settings, texts }, extra) {
-  const { t } = texts;
-  const feedback = makeFeedback();
-  let saved = "";
-  const input = element("input", {
-    type: "text",
-    class: "apixo-input",
-    inputmode: spec.numeric ? "decimal" : "text",
-    placeholder: spec.placeholder ?? "",
-    spellcheck: "false",
-    autocomplete: "off",
-    "aria-labelledby": `${spec.id}-label`,
-    on: {
-      change: () => void save(),
-      keydown: (event) => {
-        // The page's own shortcuts must not fire, and Escape must take back, not close.
-        event.stopPropagation();
-        if (event.key === "Escape" && input.value !== saved) {
-          event.preventDefault();
-          input.value = saved;
-        }
-      },
-    },
-  });
-
-  async function save() {
-    if (input.value.trim() === saved) return;
-    await attempt({
-      feedback,
-      controls: [input],
-      busy: t("setting.saving"),
-      work: async () => {
-        await settings.save(spec.name, input.value.trim());
-        return { text: t(input.value ? "setting.saved" : "setting.cleared"), mood: "good" };
-      },
-    });
-  }
-
-  settings.watch((state) => {
-    const lock = lockOf(state, spec, texts);
-    input.disabled = lock !== "";
-    extra?.show(state);
-    if (state.phase === "ready") {
-      saved = asText(state.known.settings[spec.name]);
-      if (feedback.mood() !== "bad") input.value = saved;
-    }
-    if (lock) feedback.say(lock, state.phase === "broken" ? "bad" : "quiet");
-    else if (feedback.mood() === "quiet") feedback.say("");
-  });
-  const line = element("div", { class: "apixo-together" }, input, extra?.button);
-  return element("div", { class: "apixo-field" }, line, feedback.element);
-}
-
-/**
- * A button that tries the public address, and shows the outcome beside it.
- *
- * @param {FieldParts} parts
- */
-function makeAddressTest({ settings, texts: { t } }) {
-  const outcome = makeFeedback();
-  const test = button(t("setting.test"), () => void run());
-  const place = element("span", {}, outcome.element);
-
-  async function run() {
-    test.closest(".apixo-field")?.append(place);
-    await attempt({
-      feedback: outcome,
-      controls: [test],
-      busy: t("setting.testing"),
-      work: async () => said(await settings.client.testPublicAddress()),
-    });
-  }
-  return {
-    button: test,
-    show: (/** @type {SettingsState} */ state) => {
-      test.disabled = state.phase !== "ready";
-    },
-  };
 }
 
 /**
@@ -165,7 +81,7 @@ function makeAddressTest({ settings, texts: { t } }) {
  *
  * @param {FieldParts} parts
  */
-function makeTrial({ spec, settings, texts }) {
+function makeHostTest({ spec, settings, texts }) {
   const { t } = texts;
   const feedback = makeFeedback();
   const ways = element("p", { class: "apixo-ways" });
@@ -178,16 +94,15 @@ function makeTrial({ spec, settings, texts }) {
       feedback,
       controls: [test],
       busy: t("setting.testing"),
-      work: async () => said(await settings.client.testHost()),
+      work: async () => outcomeOf(await settings.client.testHost()),
     });
   }
 
   settings.watch((state) => {
     const lock = state.phase === "ready" ? "" : lockOf(state, spec, texts);
     test.disabled = lock !== "";
-    if (state.phase === "ready") ways.textContent = waysOf(state.known.settings, t).join(" → ");
-    if (lock) feedback.say(lock, state.phase === "broken" ? "bad" : "quiet");
-    else if (feedback.mood() === "quiet") feedback.say("");
+    if (state.phase === "ready") ways.textContent = inWords(state.known.ways, t);
+    feedback.lock(lock, state);
   });
   return element(
     "div",
@@ -200,23 +115,56 @@ function makeTrial({ spec, settings, texts }) {
 /**
  * Where uploads go, in the order in which it is tried.
  *
- * @param {Record<string, unknown>} known
+ * @param {string[]} ways As the server names them.
  * @param {import("./texts.js").Translate} t
  */
-export function waysOf(known, t) {
-  if (known.practice) return [t("way.practice")];
-  const ways = [
-    known.store && t("way.store"),
-    known.public_url && t("way.self"),
-    known.temporary_host && t("way.temporary"),
-  ].filter((way) => typeof way === "string");
-  return ways.length ? ways : [t("way.none")];
+function inWords(ways, t) {
+  return ways.length ? ways.map((way) => t(`way.${way}`)).join(" → ") : t("way.none");
 }
 
 /**
- * @param {import("./client.js").TrialReply} reply
- * @returns {{ text: string, mood: Mood }}
+ * The public address, with its test, and the owner's word for where the test cannot know.
+ *
+ * @param {FieldParts} parts
  */
-function said({ ok, message, warnings }) {
-  return { text: [message, ...warnings].join(" "), mood: ok && !warnings.length ? "good" : "bad" };
+function makeAddress(parts) {
+  const { settings, texts } = parts;
+  const { t } = texts;
+  const outcome = makeFeedback();
+  const test = button(t("setting.test"), () => void run());
+  const confirmed = element("input", { type: "checkbox", on: { change: () => void confirm() } });
+  const word = element("label", { class: "apixo-together" }, confirmed, t("setting.confirmed"));
+
+  async function run() {
+    await attempt({
+      feedback: outcome,
+      controls: [test],
+      busy: t("setting.testing"),
+      work: async () => outcomeOf(await settings.client.testPublicAddress()),
+    });
+  }
+
+  async function confirm() {
+    const wanted = confirmed.checked;
+    const good = await attempt({
+      feedback: outcome,
+      controls: [confirmed],
+      busy: t("setting.saving"),
+      work: async () => {
+        settings.learn(await settings.client.confirmAddress(wanted));
+        return { text: t("setting.saved"), mood: "good" };
+      },
+    });
+    if (!good) confirmed.checked = !wanted;
+  }
+
+  settings.watch((state) => {
+    const ready = state.phase === "ready";
+    const known = ready ? state.known : null;
+    test.disabled = confirmed.disabled = !ready;
+    confirmed.checked = known?.address_confirmed === true;
+    word.hidden = !known?.settings.public_url;
+    if (!ready) outcome.say("");
+  });
+  return makeTextField(parts, { beside: test, below: [word, outcome.element] });
 }

@@ -82,8 +82,7 @@ export function makeKeyField({ spec, settings, texts }) {
       : isSet
         ? t("key.isSet", { tail: state.known.key.tail })
         : t("key.isNotSet");
-    if (lock) feedback.say(lock, state.phase === "broken" ? "bad" : "quiet");
-    else if (feedback.mood() === "quiet") feedback.say("");
+    feedback.lock(lock, state);
   }
 
   settings.watch(show);

@@ -23,7 +23,7 @@ export function samplesIn(workflow) {
   const parts = workflow?.definitions?.subgraphs ?? [];
   const nodes = [workflow, ...parts].flatMap((/** @type {any} */ part) => part?.nodes ?? []);
   const values = nodes.flatMap((node) => Object.values(node?.widgets_values ?? {}));
-  return [...new Set(values)].filter((value) => typeof value === "string" && value in SAMPLES);
+  return [...new Set(values)].filter((value) => typeof value === "string" && Object.hasOwn(SAMPLES, value));
 }
 
 /**

@@ -24,7 +24,8 @@
  *   fail_code: string,
  *   fail_message: string,
  *   note: string,
- * }} TaskRow
+ *   usual: [number, number] | null,
+ * }} TaskRow `usual`: how long such tasks took here before, where enough are known.
  *
  * @typedef {{ rows: TaskRow[], revision: number, count: number, whole: boolean }} TasksReply
  * @typedef {"asking" | "underway" | "finished" | "failed"} Group

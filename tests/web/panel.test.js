@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { RouteError } from "../../web/lib/client.js";
+import { makePanel } from "../../web/lib/panel.js";
+import { englishTexts, makeRow, openPage, settled } from "./page.js";
+
+/** A server with rows in memory, and a host that notes what it is asked. */
+function makeWorld(rows) {
+  const world = {
+    rows: new Map(rows.map((row) => [row.id, row])),
+    days: [],
+    calls: [],
+    toasts: [],
+    answer: "",
+    broken: null,
+  };
+  const revisionOf = () => Math.max(0, ...[...world.rows.values()].map((row) => row.revision));
+  const change = (id, changes) => {
+    world.rows.set(id, { ...world.rows.get(id), ...changes, revision: revisionOf() + 1 });
+  };
+  world.change = change;
+  const client = {
+    tasks: async (since) => {
+      world.calls.push(["tasks", since]);
+      if (world.broken) throw world.broken;
+      const found = [...world.rows.values()].filter((row) => since === null || row.revision > since);
+      return { rows: found, revision: revisionOf(), count: world.rows.size, whole: since === null };
+    },
+    spending: async () => ({ today: "2026-11-03", days: world.days, prices: {} }),
+    adopt: async (id, taskId) => change(id, { state: "submitted", task_id: taskId }),
+    abandon: async (id) => change(id, { state: "abandoned" }),
+    forget: async (id) => void world.rows.delete(id),
+    collect: async (id) => void world.calls.push(["collect", id]),
+  };
+  const host = {
+    confirm: async () => world.answer === "yes",
+    prompt: async () => world.answer,
+    toast: (toast) => world.toasts.push(toast),
+    copy: async (text) => void world.calls.push(["copy", text]),
+    addCollectNode: (taskId) => world.calls.push(["node", taskId]) > 0,
+    openSettings: () => {},
+    usePractice: async () => void world.calls.push(["practice"]),
+    thumbnailUrl: (row) => `/thumbnail/${row.id}`,
+    resultUrl: (row) => `/view/${row.file}`,
+    now: () => 2000,
+  };
+  world.panel = makePanel({ texts: englishTexts(), client, host });
+  return world;
+}
+
+async function open(world) {
+  const container = document.createElement("div");
+  document.body.append(container);
+  world.panel.open(container);
+  await settled();
+  return container;
+}
+
+let world;
+beforeEach(() => openPage());
+afterEach(() => world.panel.close());
+
+const press = async (place, words) => {
+  [...place.querySelectorAll("button")].find((made) => made.textContent === words).click();
+  await settled();
+};
+
+test("a row shows what is known of its task, as text", async () => {
+  world = makeWorld([makeRow({ prompt: "<b>x</b>", fail_message: "<img src=x>", state: "failed", thumbnail: true })]);
+  const place = await open(world);
+  const card = place.querySelector("article");
+  for (const words of ["failed", "replace · 480p · 6 s billable", "task-1", "1:30", "<img src=x>"]) {
+    assert.ok(card.textContent.includes(words), words);
+  }
+  assert.equal(card.querySelectorAll("img").length, 1);
+  assert.equal(card.querySelector("img").getAttribute("src"), "/thumbnail/1");
+});
+
+test("practice tasks are marked and called a clip's seconds, not billable", async () => {
+  world = makeWorld([makeRow({ practice: true })]);
+  const place = await open(world);
+  assert.ok(place.querySelector(".apixo-practice"));
+  assert.ok(!place.querySelector("article").textContent.includes("billable"));
+});
+
+test("without a task the panel says how to get one", async () => {
+  world = makeWorld([]);
+  const place = await open(world);
+  assert.match(place.querySelector(".apixo-notice:not(.apixo-setup)").textContent, /No tasks yet/);
+});
+
+test("a panel that cannot read says why, and tries again on demand", async () => {
+  world = makeWorld([makeRow()]);
+  world.broken = new RouteError("The ledger is damaged. Move it away.", 500);
+  const place = await open(world);
+  assert.match(place.textContent, /The ledger is damaged/);
+  world.broken = null;
+  await press(place, "Try again");
+  assert.equal(place.querySelectorAll("article").length, 1);
+});
+
+test("after the first look only what is new is asked for", async () => {
+  world = makeWorld([makeRow({ id: 1, revision: 4 })]);
+  const place = await open(world);
+  world.change(1, { state: "failed" });
+  await world.panel.refresh();
+  assert.deepEqual(world.calls, [["tasks", null], ["tasks", 4]]);
+  assert.match(place.querySelector("article").textContent, /failed/);
+});
+
+test("rows that vanish elsewhere vanish here", async () => {
+  world = makeWorld([makeRow({ id: 1 }), makeRow({ id: 2, revision: 2 })]);
+  const place = await open(world);
+  world.rows.delete(1);
+  await world.panel.refresh();
+  assert.equal(place.querySelectorAll("article").length, 1);
+});
+
+test("many wishes to refresh at once ask the server twice at most", async () => {
+  world = makeWorld([makeRow()]);
+  await open(world);
+  world.calls.length = 0;
+  await Promise.all(Array.from({ length: 50 }, () => world.panel.refresh()));
+  await settled();
+  assert.ok(world.calls.length <= 2, String(world.calls.length));
+});
+
+test("a row of unknown fate is adopted with the id that is typed in", async () => {
+  world = makeWorld([makeRow({ state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  world.answer = "  task-found ";
+  await press(place, "Adopt …");
+  assert.equal(world.rows.get(1).task_id, "task-found");
+  assert.match(place.querySelector("article").textContent, /waiting/);
+});
+
+test("nothing happens to a row without a yes", async () => {
+  world = makeWorld([makeRow({ state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  world.answer = "";
+  await press(place, "Adopt …");
+  await press(place, "Abandon …");
+  assert.equal(world.rows.get(1).state, "unknown");
+  world.answer = "yes";
+  await press(place, "Abandon …");
+  assert.equal(world.rows.get(1).state, "abandoned");
+});
+
+test("a refusal of the server is shown with its own words", async () => {
+  world = makeWorld([makeRow()]);
+  const place = await open(world);
+  world.answer = "yes";
+  world.rows.delete = () => {
+    throw new RouteError("The row is under way. Wait for it.", 400);
+  };
+  await press(place, "Forget …");
+  assert.equal(world.toasts[0].detail, "The row is under way. Wait for it.");
+});
+
+test("a finished task can be put into the graph, copied and opened", async () => {
+  world = makeWorld([makeRow()]);
+  const place = await open(world);
+  await press(place, "To graph");
+  place.querySelector("[data-action=copy]").click();
+  await settled();
+  assert.deepEqual(world.calls.slice(1), [["node", "task-1"], ["copy", "task-1"]]);
+  assert.equal(place.querySelector("a[data-action=open]").getAttribute("href"), "/view/wan_animate/fox.mp4");
+});
+
+test("sums and chart appear with the first billed second", async () => {
+  world = makeWorld([makeRow()]);
+  const place = await open(world);
+  assert.ok(place.querySelector(".apixo-sums").hidden);
+  world.days = [{ day: "2026-11-03", resolution: "480p", seconds: 12, tasks: 2 }];
+  await world.panel.refresh();
+  assert.ok(!place.querySelector(".apixo-sums").hidden);
+  assert.match(place.querySelector(".apixo-sums").textContent, /Today12 s/);
+  assert.equal(place.querySelectorAll(".apixo-bars li").length, 30);
+});
+
+test("the search narrows the list, and says when nothing fits", async () => {
+  world = makeWorld([makeRow({ id: 1, prompt: "fox" }), makeRow({ id: 2, revision: 2, prompt: "owl" })]);
+  const place = await open(world);
+  const search = place.querySelector("input[type=search]");
+  search.value = "owl";
+  search.dispatchEvent(new Event("input"));
+  assert.equal(place.querySelectorAll("article").length, 1);
+  search.value = "wolf";
+  search.dispatchEvent(new Event("input"));
+  assert.match(place.textContent, /No task fits/);
+});
+
+test("without a key the panel offers practice mode", async () => {
+  world = makeWorld([]);
+  const place = await open(world);
+  assert.ok(place.querySelector(".apixo-setup").hidden);
+  world.panel.setKeyMissing(true);
+  assert.ok(!place.querySelector(".apixo-setup").hidden);
+  await press(place, "Switch practice mode on");
+  assert.ok(world.calls.some(([what]) => what === "practice"));
+});
+
+test("every button has words that can be read out", async () => {
+  world = makeWorld([makeRow(), makeRow({ id: 2, revision: 2, state: "unknown" })]);
+  const place = await open(world);
+  for (const control of place.querySelectorAll("button, a[href]:not([aria-hidden]), input, select")) {
+    const words = control.getAttribute("aria-label") || control.textContent.trim();
+    assert.ok(words, control.outerHTML);
+  }
+});

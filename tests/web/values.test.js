@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clockFace, dayName, dollars, moment, wholeSeconds } from "../../web/lib/format.js";
+import { makeTexts } from "../../web/lib/texts.js";
+import { samplesIn, placeSamples } from "../../web/lib/samples.js";
+import { toastFor } from "../../web/lib/toasts.js";
+import { isMarked, practiceBadge } from "../../web/lib/badge.js";
+import { thumbnailPath, viewPath } from "../../web/lib/client.js";
+import { englishTexts } from "./page.js";
+
+for (const [seconds, face] of [
+  [0, "0:00"],
+  [42.9, "0:42"],
+  [61, "1:01"],
+  [3599, "59:59"],
+  [3600, "1:00:00"],
+  [36_123, "10:02:03"],
+  [-5, "0:00"],
+]) {
+  test(`${seconds} seconds stand on the clock as ${face}`, () => {
+    assert.equal(clockFace(seconds), face);
+  });
+}
+
+test("money has cents, and more digits where a cent is too coarse", () => {
+  assert.equal(dollars(1234.5, "en"), "$1,234.50");
+  assert.equal(dollars(0.0125, "en"), "$0.0125");
+  assert.equal(dollars(0, "en"), "$0.00");
+});
+
+test("numbers follow the language of the page", () => {
+  assert.equal(wholeSeconds(12_345.4, "en"), "12,345");
+  assert.equal(wholeSeconds(12_345.4, "de"), "12.345");
+});
+
+test("a moment of today is only a time, one of another year names the year", () => {
+  const now = new Date(2026, 10, 3, 12, 0).getTime() / 1000;
+  const at = { language: "en-GB", now };
+  assert.equal(moment(now - 3600, at), "11:00");
+  assert.match(moment(now - 86_400 * 2, at), /1 Nov/);
+  assert.match(moment(now - 86_400 * 700, at), /2024/);
+});
+
+test("a day is the same day in every time zone", () => {
+  assert.match(dayName("2026-11-03", "en"), /Nov 3/);
+});
+
+test("words come in the nearest language that has them", () => {
+  const locales = {
+    en: { apixoWan: { a: "A", only: "English {n}" } },
+    zh: { apixoWan: { a: "甲" } },
+  };
+  const { t } = makeTexts(locales, () => "zh-TW");
+  assert.equal(t("a"), "甲");
+  assert.equal(t("only", { n: 3 }), "English 3");
+});
+
+test("missing words show their key, and missing values their name", () => {
+  const { t } = makeTexts({}, () => "en");
+  assert.equal(t("panel.title"), "panel.title");
+  const given = makeTexts({ en: { apixoWan: { x: "{a} of {b}" } } }, () => "en");
+  assert.equal(given.t("x", { a: 1 }), "1 of {b}");
+});
+
+test("only the pack's own samples are found in a workflow, also inside subgraphs", () => {
+  const workflow = {
+    nodes: [
+      { widgets_values: ["wan_animate_fox.png", "image"] },
+      { widgets_values: { video: "wan_animate_walk.mp4", other: "mine.mp4" } },
+      { widgets_values: ["constructor", "toString", null, 3] },
+      {},
+    ],
+    definitions: { subgraphs: [{ nodes: [{ widgets_values: ["wan_animate_fox.png"] }] }] },
+  };
+  assert.deepEqual(samplesIn(workflow), ["wan_animate_fox.png", "wan_animate_walk.mp4"]);
+  assert.deepEqual(samplesIn(undefined), []);
+});
+
+test("a sample that is there already is left alone", async () => {
+  const put = [];
+  const placed = await placeSamples(["wan_animate_fox.png", "wan_animate_walk.mp4"], {
+    isThere: async (name) => name.endsWith(".png"),
+    read: async (name) => new Blob([name]),
+    put: async (name, content) => void put.push([name, content.type, await content.text()]),
+  });
+  assert.deepEqual(placed, ["wan_animate_walk.mp4"]);
+  assert.deepEqual(put, [["wan_animate_walk.mp4", "video/mp4", "wan_animate_walk.mp4"]]);
+});
+
+const ended = {
+  state: "collected",
+  task_id: "t-1",
+  practice: false,
+  watched: false,
+  file: "wan_animate/a.mp4",
+  fail_code: "",
+  fail_message: "",
+};
+
+test("a task that a node waits for gets no toast", () => {
+  assert.equal(toastFor({ ...ended, watched: true }, englishTexts()), null);
+  assert.equal(toastFor({ ...ended, state: "running" }, englishTexts()), null);
+});
+
+for (const [state, severity] of [
+  ["collected", "success"],
+  ["failed", "error"],
+  ["unknown", "warn"],
+]) {
+  test(`an unwatched task that is ${state} gets a toast of kind ${severity}`, () => {
+    const toast = toastFor({ ...ended, state, fail_code: "X" }, englishTexts());
+    assert.equal(toast.severity, severity);
+    assert.ok(toast.summary && toast.detail);
+  });
+}
+
+test("the practice badge has words only in practice mode, and is made once", () => {
+  let [practice, made] = [false, 0];
+  const badge = practiceBadge({
+    make: (options) => ({ ...options, number: ++made }),
+    isPractice: () => practice,
+    word: () => "practice",
+  });
+  assert.equal(badge().text, "");
+  practice = true;
+  assert.equal(badge().text, "practice");
+  assert.equal(badge(), badge());
+  assert.equal(made, 2);
+});
+
+test("only nodes that practice mode changes are marked", () => {
+  assert.ok(isMarked("ApixoWanAnimate"));
+  assert.ok(!isMarked("ApixoLoadFrames"));
+  assert.ok(!isMarked(undefined));
+});
+
+test("a result is shown through the host's own route, whatever its name", () => {
+  assert.equal(
+    viewPath("wan_animate/fox & hound.mp4"),
+    "/view?filename=fox+%26+hound.mp4&subfolder=wan_animate&type=output",
+  );
+  assert.equal(viewPath("a.mp4"), "/view?filename=a.mp4&subfolder=&type=output");
+  assert.equal(thumbnailPath(7), "/apixo_wan_animate/tasks/thumbnail/7");
+});

@@ -1,0 +1,87 @@
+/** A line of text that is saved on Enter, or when it is left. */
+
+import { element } from "./elements.js";
+import { attempt, lockOf, makeFeedback } from "./feedback.js";
+import { asText } from "./settings.js";
+
+/**
+ * @typedef {import("./fields.js").FieldParts} FieldParts
+ * @typedef {{ beside?: HTMLElement, below?: HTMLElement[] }} Company
+ */
+
+/**
+ * @param {FieldParts} parts
+ * @param {Company} [company] What stands with it.
+ */
+export function makeTextField({ spec, settings, texts }, { beside, below = [] } = {}) {
+  const { t } = texts;
+  const feedback = makeFeedback();
+  let saved = "";
+  const input = makeLine({
+    placeholder: spec.placeholder ?? "",
+    numeric: spec.numeric === true,
+    labelledBy: `${spec.id}-label`,
+    saved: () => saved,
+    change: () => void save(),
+  });
+
+  async function save() {
+    if (input.value.trim() === saved) return;
+    await attempt({
+      feedback,
+      controls: [input],
+      busy: t("setting.saving"),
+      work: async () => {
+        await settings.save(spec.name, input.value.trim());
+        return { text: t(saved ? "setting.saved" : "setting.cleared"), mood: "good" };
+      },
+    });
+  }
+
+  settings.watch((state) => {
+    const lock = lockOf(state, spec, texts);
+    input.disabled = lock !== "";
+    if (state.phase === "ready") {
+      saved = asText(state.known.settings[spec.name]);
+      // What was refused stays, to be mended.
+      if (feedback.mood() !== "bad") input.value = saved;
+    }
+    feedback.lock(lock, state);
+  });
+  const line = element("div", { class: "apixo-together" }, input, beside);
+  return element("div", { class: "apixo-field" }, line, feedback.element, ...below);
+}
+
+/**
+ * @param {{
+ *   placeholder: string,
+ *   numeric?: boolean,
+ *   labelledBy: string,
+ *   saved: () => string,
+ *   change: () => void,
+ * }} options
+ */
+export function makeLine({ placeholder, numeric = false, labelledBy, saved, change }) {
+  /** @type {HTMLInputElement} */
+  const input = element("input", {
+    type: "text",
+    class: "apixo-input",
+    inputmode: numeric ? "decimal" : "text",
+    placeholder,
+    spellcheck: "false",
+    autocomplete: "off",
+    "aria-labelledby": labelledBy,
+    on: {
+      change,
+      keydown: (event) => {
+        // The page's own shortcuts must not fire, and Escape takes back before it closes.
+        event.stopPropagation();
+        if (event.key === "Escape" && input.value !== saved()) {
+          event.preventDefault();
+          input.value = saved();
+        }
+      },
+    },
+  });
+  return input;
+}
