@@ -163,6 +163,14 @@ class TaskService:
         """
         return self._open().desk.ledger.changed_since(revision)
 
+    def count(self) -> int:
+        """How many rows there are; a page compares it with its own.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
+        return self._open().desk.ledger.count()
+
     def row(self, row_id: int) -> TaskRow:
         """One row.
 
