@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ..errors import Stopped, TransportError
+from ..addresses import AddressRule
+from ..clock import Clock
+from ..errors import InputError, TransportError
+from ..transport import Transport
 
-_TIMEOUT_S = 30.0
-_CHUNK_BYTES = 256 * 1024
-
-
-def fetch(url: str, target: Path, *, limit_bytes: int, stop: Event) -> None:
-    """Read a URL into a file.
-
-    Raises:
-        TransportError: It cannot be read, or is larger than `limit_bytes`.
-        Stopped: `stop` was set.
-    """
-    try:
-        with (
-            urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply,  # noqa: S310
-            target.open("wb") as file,
-        ):
-            size_bytes = 0
-            while chunk := reply.read(_CHUNK_BYTES):
-                size_bytes += len(chunk)
-                if size_bytes > limit_bytes:
-                    raise TransportError(f"The file has more than {limit_bytes} bytes.")
-                if stop.is_set():
-                    raise Stopped("The practice service was stopped.")
-                file.write(chunk)
-            length = reply.headers.get("Content-Length")
-            if length is not None and int(length) != size_bytes:
-                raise TransportError(f"The file stopped at {size_bytes} of {length} bytes.")
-    except OSError as error:
-        raise TransportError(f"The file cannot be read: {error}.") from error
+_CALLBACK_TIMEOUT_S = 30.0
+_RULE = AddressRule(allow_loopback=True)
 
 
-def post_callback(url: str, body: dict[str, Any]) -> bool:
-    """Post the envelope; True when it was answered with 200."""
-    data = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data, headers)  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
-            return reply.status == 200
-    except OSError:
-        return False
+class Outside:
+    """The practice service as a client of others, over real HTTP."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._transport = Transport(clock)
+
+    def fetch(self, url: str, target: Path, *, limit_bytes: int, stop: Event) -> int:
+        """Read a URL into a file; gives its length.
+
+        Raises:
+            TransportError: It cannot be read, may not be, or is larger than `limit_bytes`.
+            Stopped: `stop` was set.
+        """
+        try:
+            found = self._transport.download(
+                url, target, limit_bytes=limit_bytes, rule=_RULE, stop=stop
+            )
+        except InputError as error:  # an address inside somebody's network
+            raise TransportError(str(error)) from error
+        return found.size_bytes
+
+    def call_back(self, url: str, body: dict[str, Any]) -> bool:
+        """Post the envelope; True when it was answered with 200."""
+        try:
+            reply = self._transport.post_once(url, json_body=body, timeout_s=_CALLBACK_TIMEOUT_S)
+        except (TransportError, InputError):
+            return False
+        return reply.status == 200

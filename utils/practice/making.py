@@ -10,12 +10,12 @@ from ..clock import Clock
 from ..errors import MediaError, Stopped, TransportError
 from ..media.opencv import opencv
 from .board import FAILED, Board, PracticeTask, envelope, tell
-from .fetch import fetch, post_callback
+from .fetch import Outside
 from .jobs import Jobs
 from .store import FileStore
 
-CALLBACK_TRIES = 3
-CALLBACK_RETRY_S = 30.0
+# Up to three repeats, the first after 30 s (API.md, "Callback", read on 2026-08-20).
+CALLBACK_DELAYS_S = (30.0, 60.0, 120.0)
 _PICTURE_LIMIT_BYTES = 10_000_000
 _CLIP_LIMIT_BYTES = 500_000_000
 
@@ -39,6 +39,7 @@ class Maker:
         self._jobs = jobs
         self._clock = clock
         self._origin = origin
+        self._outside = Outside(clock)
 
     def accept(self, task: PracticeTask) -> None:
         """Begin on a task when a thread is free."""
@@ -47,52 +48,52 @@ class Maker:
     def _make(self, task: PracticeTask) -> None:
         """Make the result at once; tell of it when the time has come."""
         self._board.begin(task)
-        began = self._clock.monotonic()
-        result, failure = "", None
+        self._store.hold(_result_name(task))
+        failure = None
         try:
-            result = self._result(task)
+            self._make_result(task)
         except _FailureError as error:
             failure = error
         except Stopped:
             return
-        left_s = task.order.wishes.slow_s - (self._clock.monotonic() - began)
+        except Exception as error:  # noqa: BLE001 - the top of a thread; a task must end
+            failure = _FailureError("GENERATION_FAILED", f"{type(error).__name__}: {error}")
+        left_s = task.create_time_ms / 1000 + task.order.wishes.slow_s - self._clock.now()
         if left_s > 0:
-            self._jobs.add(lambda: self._finish(task, result, failure), delay_s=left_s)
+            self._jobs.add(lambda: self._finish(task, failure), delay_s=left_s)
         else:
-            self._finish(task, result, failure)
+            self._finish(task, failure)
 
-    def _result(self, task: PracticeTask) -> str:
-        """Name of the file that answers the task."""
+    def _make_result(self, task: PracticeTask) -> None:
+        """Write the file that answers the task."""
         wishes = task.order.wishes
         if wishes.fail_code:
             raise _FailureError(wishes.fail_code, wishes.fail_message)
-        name = f"{task.task_id}.mp4"
-        self._store.hold(name)
-        picture, clip = (
-            self._copy(task, task.order.image_url),
-            self._copy(task, task.order.video_url),
-        )
+        picture = self._copy(task, task.order.image_url)
+        clip = self._copy(task, task.order.video_url)
+        media = picture, clip
         try:
-            self._fetch(task.order.image_url, picture, code="IMAGE")
-            self._fetch(task.order.video_url, clip, code="VIDEO")
-            self._store.write(name, lambda part: self._render(task, (picture, clip), part))
+            self._fetch(task.order.image_url, picture, kind="IMAGE")
+            self._fetch(task.order.video_url, clip, kind="VIDEO")
+            self._store.write(_result_name(task), lambda part: self._render(task, media, part))
         finally:
             picture.unlink(missing_ok=True)
             clip.unlink(missing_ok=True)
-        return name
 
     def _copy(self, task: PracticeTask, url: str) -> Path:
         extension = PurePosixPath(urlsplit(url).path).suffix.lower()
         return self._store.path(f"{task.task_id}-in{extension}")
 
-    def _fetch(self, url: str, target: Path, *, code: str) -> None:
-        limit_bytes = _PICTURE_LIMIT_BYTES if code == "IMAGE" else _CLIP_LIMIT_BYTES
+    def _fetch(self, url: str, target: Path, *, kind: str) -> None:
         try:
-            fetch(url, target, limit_bytes=limit_bytes, stop=self._jobs.stopping)
+            size_bytes = self._outside.fetch(
+                url, target, limit_bytes=_CLIP_LIMIT_BYTES, stop=self._jobs.stopping
+            )
         except TransportError as error:
-            large = target.exists() and target.stat().st_size >= limit_bytes
-            reason = "TOO_LARGE" if large else "DOWNLOAD_FAILED"
-            raise _FailureError(f"{code}_{reason}", str(error)) from error
+            raise _FailureError(f"{kind}_DOWNLOAD_FAILED", str(error)) from error
+        if kind == "IMAGE" and size_bytes >= _PICTURE_LIMIT_BYTES:
+            message = f"The picture has {size_bytes} bytes; it must be under 10 MB."
+            raise _FailureError("IMAGE_TOO_LARGE", message)
 
     def _render(self, task: PracticeTask, media: tuple[Path, Path], target: Path) -> None:
         try:
@@ -114,23 +115,28 @@ class Maker:
         except MediaError as error:
             raise _FailureError("GENERATION_FAILED", str(error)) from error
 
-    def _finish(self, task: PracticeTask, result: str, failure: _FailureError | None) -> None:
-        now_ms = self.now_ms()
+    def _finish(self, task: PracticeTask, failure: _FailureError | None) -> None:
+        now_ms, result = self.now_ms(), _result_name(task)
         if failure:
             self._board.fail(task, failure.code, str(failure), now_ms=now_ms)
         else:
             self._board.succeed(task, result, now_ms=now_ms)
-            self._store.release(result)
+        self._store.release(result)
         if task.order.callback_url:
-            self._call_back(task, CALLBACK_TRIES)
+            self._call_back(task, CALLBACK_DELAYS_S)
 
-    def _call_back(self, task: PracticeTask, tries: int) -> None:
+    def _call_back(self, task: PracticeTask, delays_s: tuple[float, ...]) -> None:
         data = tell(task, origin=self._origin(), now_ms=self.now_ms())
         message = "failed" if task.state == FAILED else "success"
-        if post_callback(task.order.callback_url, envelope(data, message=message)) or tries <= 1:
-            return
-        self._jobs.add(lambda: self._call_back(task, tries - 1), delay_s=CALLBACK_RETRY_S)
+        heard = self._outside.call_back(task.order.callback_url, envelope(data, message=message))
+        if not heard and delays_s:
+            again = delays_s[1:]
+            self._jobs.add(lambda: self._call_back(task, again), delay_s=delays_s[0])
 
     def now_ms(self) -> int:
         """Wall time in Unix milliseconds."""
         return round(self._clock.now() * 1000)
+
+
+def _result_name(task: PracticeTask) -> str:
+    return f"{task.task_id}.mp4"

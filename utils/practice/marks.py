@@ -33,15 +33,15 @@ class Marks:
         self._light, self._dark = _watermark(size)
         self._badge = _badge(size, colour)
         inset = max(4.0, min(size.width, size.height) * 0.03)
-        x = size.width - inset - self._badge.size.width
-        y = size.height - inset - self._badge.size.height
-        self._place = np.array([[1, 0, x], [0, 1, y]], np.float64)
+        badge = self._badge.size
+        self._left = int(size.width - inset - badge.width) // 2 * 2
+        self._top = int(size.height - inset - badge.height) // 2 * 2
 
     def draw(self, canvas: Canvas) -> None:
         """Mark a picture."""
         cv2.add(canvas.luma, self._light, dst=canvas.luma)
         cv2.subtract(canvas.luma, self._dark, dst=canvas.luma)
-        self._badge.paste(canvas, self._place)
+        self._badge.stamp(canvas, self._left, self._top)
 
 
 def _word(height_px: int) -> NDArray[np.uint8]:

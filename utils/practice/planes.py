@@ -125,6 +125,16 @@ class Sprite:
         self._luma = _bytes(luma)
         self._chroma = _bytes(chroma)
 
+    def stamp(self, canvas: Canvas, left: int, top: int) -> None:
+        """Lay it onto the canvas as it is, wholly inside; both places are even."""
+        width, height = self.size.width, self.size.height
+        spot = canvas.luma[top : top + height, left : left + width]
+        _lay(spot, self._luma[..., 0], self._luma[..., 1])
+        rows = slice(top // 2, (top + height) // 2)
+        columns = slice(left // 2, (left + width) // 2)
+        for index, plane in enumerate(canvas.chroma):
+            _lay(plane[rows, columns], self._chroma[..., index], self._chroma[..., 2])
+
     def paste(self, canvas: Canvas, matrix: NDArray[np.float64]) -> None:
         """Lay it onto the canvas.
 
