@@ -7,9 +7,11 @@ import threading
 
 from ..utils.clock import SystemClock
 from ..utils.settings import SettingsStore
-from ..utils.tasks.service import TaskService
+from ..utils.tasks.ledger import has_unfinished
+from ..utils.tasks.service import Surroundings, TaskService
 from ..utils.transport import Transport
 from . import _host as host
+from .news import tell
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,16 @@ def service() -> TaskService:
     with _making:
         if not _made:
             clock = SystemClock()
-            made = TaskService(host.folders(), settings_store(), Transport(clock), clock)
+            port = host.port()
+            origins = frozenset(f"http://{name}:{port}" for name in ("127.0.0.1", "localhost"))
+            made = TaskService(
+                host.folders(),
+                settings_store(),
+                transport=Transport(clock),
+                clock=clock,
+                surroundings=Surroundings(port=port, own_origins=origins),
+            )
+            made.subscribe(tell)
             made.resume()
             _made.append(made)
         return _made[0]
@@ -35,8 +46,6 @@ def service() -> TaskService:
 
 def has_unfinished_tasks() -> bool:
     """Whether a ledger lies there with tasks that still need somebody; starts nothing."""
-    from ..utils.tasks.ledger import has_unfinished
-
     return has_unfinished(host.folders().state)
 
 

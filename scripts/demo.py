@@ -178,7 +178,7 @@ def run(inputs: Inputs) -> int:
         shutil.rmtree(folders.state, ignore_errors=True)
     clock = SystemClock()
     store = SettingsStore(folders.state, {**os.environ, **practice})
-    service = TaskService(folders, store, Transport(clock), clock)
+    service = TaskService(folders, store, transport=Transport(clock), clock=clock)
     motion = None if is_url(inputs.motion) else probe(Path(inputs.motion), exact=True)
     if motion:
         say(

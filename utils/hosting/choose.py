@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..addresses import AddressRule, is_loopback, origin_of
@@ -53,7 +53,7 @@ class HostContext:
     state: Path
     port: int | None = None
     practice_origin: str | None = None
-    environ: Mapping[str, str] = os.environ
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:

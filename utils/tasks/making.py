@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 from ..addresses import AddressRule, origin_of
 from ..errors import HostingError, MediaError, Stopped, WanAnimateError
@@ -20,6 +21,7 @@ from ..media.mux import save_sound
 from ..media.picture import encode_picture
 from ..media.probe import probe
 from ..media.types import FileClip, FramesClip
+from ..transport import Transport
 from .desk import Desk
 from .parts import Hosted, Part
 from .request import PictureCharacter, UrlCharacter, UrlMotion
@@ -125,18 +127,10 @@ class PartMaker:
         )
         clip_s = ours[1] if ours is not None else None
         if isinstance(medium, UrlMotion) and clip_s is None:
-            clip_s = medium.duration_s or self._length_s(medium.url, rule, part)
+            clip_s = medium.duration_s or length_of(
+                self._desk.transport, medium.url, rule, stop=part.stop
+            )
         return Hosted(medium.url, clip_s=clip_s, warnings=warnings)
-
-    def _length_s(self, url: str, rule: AddressRule, part: Part) -> float | None:
-        """Length of a clip whose header stands first; None where it does not."""
-        head = self._desk.transport.probe(
-            url, rule=rule, first_bytes=_HEAD_BYTES, stop=part.stop
-        ).first
-        try:
-            return probe(BytesIO(head)).duration_s
-        except MediaError:
-            return None
 
     # Media of our own
 
@@ -290,3 +284,18 @@ class PartMaker:
 def _raise_if_left(part: Part) -> None:
     if part.stop.is_set():
         raise Stopped("The upload was left before it ended. Run again.")
+
+
+def length_of(transport: Transport, url: str, rule: AddressRule, *, stop: Event) -> float | None:
+    """Seconds of a foreign clip whose header stands first; None where it does not.
+
+    Raises:
+        TransportError: It cannot be read.
+        InputError: The address is not allowed.
+        Stopped: `stop` was set.
+    """
+    head = transport.probe(url, rule=rule, first_bytes=_HEAD_BYTES, stop=stop).first
+    try:
+        return probe(BytesIO(head)).duration_s
+    except MediaError:
+        return None
