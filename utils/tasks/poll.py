@@ -139,7 +139,7 @@ class Poller:
         job, ledger = asked.job, self._desk.ledger
         asked.missed = 0
         job.show("waiting")
-        known = {
+        known: dict[str, Any] = {
             "create_ms": status.create_time_ms,
             "complete_ms": status.complete_time_ms,
             "cost_ms": status.cost_time_ms,

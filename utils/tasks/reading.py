@@ -52,6 +52,11 @@ class LedgerReader:
         where = "id < ? ORDER BY id DESC LIMIT ?"
         return self._some(where, before_id if before_id is not None else 2**62, limit)
 
+    def count(self) -> int:
+        """How many rows there are."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT count(*) FROM tasks").fetchone()[0])
+
     def changed_since(self, revision: int, *, limit: int = 1000) -> list[TaskRow]:
         """Rows that changed after a revision, oldest change first."""
         return self._some("revision > ? ORDER BY revision LIMIT ?", revision, limit)

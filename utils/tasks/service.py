@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ..clock import Clock
 from ..errors import Stopped, WanAnimateError
@@ -16,6 +17,7 @@ from ..settings import Folders, Settings, SettingsStore
 from ..transport import Transport
 from .agenda import Agenda
 from .desk import HostChoice
+from .estimate import Estimate, Estimator
 from .house import Ground, House
 from .ledger import RowGoneError
 from .pool import Pool
@@ -84,6 +86,7 @@ class TaskService:
     ) -> None:
         around = surroundings or Surroundings()
         self._clock = clock
+        self._settings = settings
         self._listeners: list[Listener] = []
         self._opening = threading.Lock()
         self._house: House | None = None
@@ -144,6 +147,28 @@ class TaskService:
         if house is not None:
             house.close()
         self._remotes.stop()
+
+    def estimate(self, request: Request, *, stop: threading.Event) -> Estimate:
+        """Check a request and say what it would cost; spends nothing, and blocks meanwhile.
+
+        Raises:
+            InputError: The request itself is wrong.
+            LedgerError: The ledger cannot be read.
+            Stopped: `stop` was set.
+        """
+        house = self._open()
+        return Estimator(house.desk, house.spending).estimate(request, stop=stop)
+
+    def balance(self) -> Decimal:
+        """US dollars left at the service that the settings name; blocks meanwhile.
+
+        Raises:
+            SettingsError: There is no key, and practice mode is off.
+            ServiceError: The service refuses to tell.
+            TransportError: No usable answer.
+        """
+        practice = self._settings.load().practice
+        return self._remotes.client(practice=practice).balance()
 
     # What the panel and the command ask for
 
