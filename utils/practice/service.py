@@ -7,11 +7,12 @@ from pathlib import Path
 from ..clock import Clock
 from .board import Board, PracticeTask
 from .faults import Faults
+from .gate import Counts, Limits
+from .http_server import HttpServer
 from .jobs import Jobs
 from .making import Maker
-from .routes import Counts, Limits, Routes
+from .routes import Routes
 from .store import FileStore
-from .wire import HttpServer
 
 _SWEEP_S = 300.0
 
