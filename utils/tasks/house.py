@@ -91,8 +91,8 @@ class House:
         self.poller = Poller(self.desk, succeeded=lambda job: self.fetcher.add(job))
         self.fetcher = Fetcher(self.desk, collected=self._done)
         self.settler = Settler(self.desk, bound=self._bound, poke=self.poller.poke)
-        self._submitter = Submitter(self.desk, accepted=self.poller.add, settle=self.settler.look)
-        self.preparer = Preparer(self.desk, ready=self._submitter.add)
+        self.submitter = Submitter(self.desk, accepted=self.poller.add, settle=self.settler.look)
+        self.preparer = Preparer(self.desk, ready=self.submitter.add)
         self.admission = Admission(self.desk, self._stages())
 
     def _furnish(self) -> Desk:

@@ -213,6 +213,11 @@ class TaskService:
         return job.progress if job is not None else None
 
     @property
+    def submits(self) -> int:
+        """How many submits this process has sent, or tried to."""
+        return self._open().submitter.sent
+
+    @property
     def spending(self) -> Spending:
         """Sums over the ledger."""
         return self._open().spending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -71,6 +72,9 @@ class Submitter:
         self._accepted = accepted
         self._settle = settle
         self._patience: dict[int, _Patience] = {}
+        self._counting = threading.Lock()
+        self.sent = 0
+        """How many submits this process has sent, or tried to."""
 
     def add(self, job: Job) -> None:
         """Queue a job whose media are hosted."""
@@ -118,6 +122,8 @@ class Submitter:
 
     def _send(self, job: Job, send: Callable[[], str]) -> None:
         """The one place from which money is spent."""
+        with self._counting:
+            self.sent += 1
         try:
             task_id = send()
         except (NotSentError, RateLimitError) as error:
