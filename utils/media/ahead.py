@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -21,11 +21,13 @@ class _End:
 
 
 @contextmanager
-def ahead(items: Iterable[Item], *, depth: int) -> Generator[Iterator[Item], None, None]:
-    """Run an iterable on another thread, at most `depth` items before its consumer.
+def ahead(
+    items: Generator[Item, None, None], *, depth: int
+) -> Generator[Iterator[Item], None, None]:
+    """Run a generator on another thread, at most `depth` items before its consumer.
 
     Args:
-        items: What is worked through; it is never touched by two threads.
+        items: What is worked through and closed there.
         depth: How many finished items may wait.
 
     Yields:
@@ -46,9 +48,10 @@ def ahead(items: Iterable[Item], *, depth: int) -> Generator[Iterator[Item], Non
     def work() -> None:
         error: BaseException | None = None
         try:
-            for item in items:
-                if not put(item):
-                    return
+            with closing(items) as source:
+                for item in source:
+                    if not put(item):
+                        return
         except BaseException as caught:  # noqa: BLE001 - carried to the consumer's thread
             error = caught
         put(_End(error))

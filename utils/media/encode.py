@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -29,6 +30,7 @@ from .yuv import BT709
 _GOP_S = 2
 _GOP_LEAST = 12
 _QUEUE_FRAMES = 3
+_QUEUE_PACKETS = 64
 _LIMITED_RANGE = 1
 
 # x264 halves its bytes about every six steps of quality.
@@ -140,10 +142,12 @@ class _Writer:
         total, written = self._footage.frame_count, 0
         pcm = footage_sound(self._footage) if self._options.keep_sound else None
         source = self._footage.frames(self._size)
-        with open_mp4(target) as output, ahead(source, depth=_QUEUE_FRAMES) as frames:
+        with open_mp4(target) as output, ExitStack() as threads:
+            frames = threads.enter_context(ahead(source, depth=_QUEUE_FRAMES))
             tracks = [self._pictures(output, frames)]
             if pcm is not None:
-                tracks.append(sound_track(output, pcm))
+                sound = ahead(sound_track(output, pcm), depth=_QUEUE_PACKETS)
+                tracks.append(threads.enter_context(sound))
             for packet in write_packets(output, *tracks, stop=stop):
                 written += packet.size
                 self._check_bytes(written)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from typing import Protocol
 
+import numpy as np
 import torch
 from av.video.frame import VideoFrame
 from torch import Tensor
@@ -37,7 +38,7 @@ class Footage(Protocol):
         """How many pictures there are."""
         ...
 
-    def frames(self, size: Size) -> Iterator[VideoFrame]:
+    def frames(self, size: Size) -> Generator[VideoFrame, None, None]:
         """Yield each picture in the form that H.264 takes, scaled to an even size."""
         ...
 
@@ -78,12 +79,13 @@ class FramesFootage:
         """How many pictures there are."""
         return int(self._clip.frames.shape[0])
 
-    def frames(self, size: Size) -> Iterator[VideoFrame]:
+    def frames(self, size: Size) -> Generator[VideoFrame, None, None]:
         """Yield each picture in the form that H.264 takes."""
-        yuv = YuvFrames(size)
+        yuv, own = YuvFrames(size), self.size
+        room = np.empty((own.height, own.width, 3), np.uint8)
         for index in range(self.frame_count):
             with torch.inference_mode():
-                rgb, clipped = to_rgb8(self._clip.frames[index])
+                rgb, clipped = to_rgb8(self._clip.frames[index], into=room)
             self._clipped = self._clipped or clipped
             yield yuv.make(fitted(rgb, size))
 

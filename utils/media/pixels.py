@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ CLIPPED = "Values outside 0…1 (or not numbers) were clipped; check what feeds 
 TOLERANCE = 1 / 512
 _MOST_BITS = int(np.array(1 + TOLERANCE, np.float32).view(np.uint32))
 _CHANNELS = (1, 3, 4)
+_STRIP_PIXELS = 96 * 1024
 
 Pixels8 = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -65,12 +68,15 @@ def to_floats(tensor: Tensor) -> Floats:
     return np.ascontiguousarray(values, np.float32)
 
 
-def to_rgb8(frame: Tensor, *, mask: Tensor | None = None) -> tuple[Pixels8, bool]:
+def to_rgb8(
+    frame: Tensor, *, mask: Tensor | None = None, into: Pixels8 | None = None
+) -> tuple[Pixels8, bool]:
     """One picture as 8-bit RGB, rounded, what is transparent laid on white.
 
     Args:
         frame: Shape (H, W, C), C 1, 3 or 4; float in 0…1 or 8-bit levels, any device.
         mask: Shape (H, W), 1 where the picture is transparent, as LoadImage gives it.
+        into: Where the result may be written, shape (H, W, 3): fresh memory costs time.
 
     Returns:
         Shape (H, W, 3), contiguous, and whether values had to be clipped.
@@ -82,7 +88,7 @@ def to_rgb8(frame: Tensor, *, mask: Tensor | None = None) -> tuple[Pixels8, bool
         values = _on_white(values[..., :3], values[..., 3:])
     if mask is not None:
         values = _on_white(values, 1 - to_floats(mask)[..., None])
-    levels, clipped = _to_levels(values)
+    levels, clipped = _to_levels(values, into if values.shape[-1] == 3 else None)
     if levels.shape[-1] == 1:
         levels = np.repeat(levels, 3, axis=-1)
     return levels, clipped
@@ -92,15 +98,34 @@ def _on_white(colour: Floats, alpha: Floats) -> Floats:
     return np.ascontiguousarray(1 + (colour - 1) * alpha, np.float32)
 
 
-def _to_levels(values: Floats) -> tuple[Pixels8, bool]:
-    """Round to 8 bits; the bits of floats in 0…1 sort like whole numbers, all others above."""
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Bands of an even number of rows, for passes over one that stay in a core's cache.
+
+    OpenCV also wakes its threads for whole pictures only, and these would take the cores from
+    the encoder.
+    """
+    rows = max(2, _STRIP_PIXELS // max(1, width) // 2 * 2)
+    for first in range(0, height, rows):
+        yield slice(first, min(height, first + rows))
+
+
+def _to_levels(values: Floats, into: Pixels8 | None) -> tuple[Pixels8, bool]:
+    """Round to 8 bits."""
     cv2 = opencv()
-    clipped = False
-    if values.size and int(values.view(np.uint32).max()) > _MOST_BITS:
-        # NaN fails both comparisons, so it counts as outside
-        inside = (values >= -TOLERANCE) & (values <= 1 + TOLERANCE)
-        clipped = not bool(inside.all())
-        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    levels = np.empty(values.shape, np.uint8) if into is None else into
     height, width, channels = values.shape
-    flat = values.reshape(height, width * channels)
-    return cv2.convertScaleAbs(flat, alpha=255.0).reshape(height, width, channels), clipped
+    clipped = False
+    for rows in strips(height, width):
+        part = values[rows]
+        # the bits of floats in 0…1 sort like whole numbers, those of all others lie above
+        if int(part.view(np.uint32).max()) > _MOST_BITS:
+            clipped = clipped or _is_outside(part)
+            part = np.clip(np.nan_to_num(part, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        target = levels[rows].reshape(-1, width * channels)
+        cv2.convertScaleAbs(part.reshape(target.shape), alpha=255.0, dst=target)
+    return levels, clipped
+
+
+def _is_outside(values: Floats) -> bool:
+    """NaN fails both comparisons, so it counts as outside."""
+    return not bool(((values >= -TOLERANCE) & (values <= 1 + TOLERANCE)).all())

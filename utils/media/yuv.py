@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from .opencv import opencv
-from .pixels import Pixels8
+from .pixels import Pixels8, strips
 from .types import Size
 
 BT709 = 1  # ITU-T H.273: matrix, primaries and transfer alike
@@ -51,9 +51,11 @@ class YuvFrames:
     def __init__(self, size: Size) -> None:
         self._size = size
         self._matrix = _matrix()
-        self._full = np.empty((size.height, size.width, 3), np.uint8)
-        self._chroma = [np.empty((size.height, size.width), np.uint8) for _ in range(2)]
-        half = (size.height // 2, size.width // 2)
+        self._strips = list(strips(size.height, size.width))
+        rows = self._strips[0].stop
+        self._full = np.empty((rows, size.width, 3), np.uint8)
+        self._chroma = [np.empty((rows, size.width), np.uint8) for _ in range(2)]
+        half = (rows // 2, size.width // 2)
         self._right, self._left = np.empty(half, np.uint8), np.empty(half, np.uint8)
 
     def make(self, rgb: Pixels8) -> av.VideoFrame:
@@ -65,10 +67,13 @@ class YuvFrames:
         cv2 = opencv()
         frame = av.VideoFrame(self._size.width, self._size.height, "yuv420p")
         luma, *chroma = (_view(plane) for plane in frame.planes)
-        cv2.transform(rgb, self._matrix, dst=self._full)
-        cv2.split(self._full, [luma, *self._chroma])
-        for full, small in zip(self._chroma, chroma, strict=True):
-            self._halve(full, small)
+        for rows in self._strips:
+            count = rows.stop - rows.start
+            full, parts = self._full[:count], [part[:count] for part in self._chroma]
+            cv2.transform(rgb[rows], self._matrix, dst=full)
+            cv2.split(full, [luma[rows], *parts])
+            for part, small in zip(parts, chroma, strict=True):
+                self._halve(part, small[rows.start // 2 : rows.stop // 2])
         return _tagged(frame)
 
     def copied(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -81,16 +86,14 @@ class YuvFrames:
     def _halve(self, full: Pixels8, small: Pixels8) -> None:
         """Two means of 2×2, one of them a pixel to the left, averaged: 1-2-1 across."""
         cv2 = opencv()
-        height, width = full.shape
-        halves = (width // 2, height // 2)
-        cv2.resize(full, halves, dst=self._right, interpolation=cv2.INTER_AREA)
-        self._left[:, 0] = full[::2, 0]
-        if width > 2:
-            inner = (halves[0] - 1, halves[1])
-            self._left[:, 1:] = cv2.resize(
-                full[:, 1 : width - 1], inner, interpolation=cv2.INTER_AREA
-            )
-        cv2.addWeighted(self._right, 0.5, self._left, 0.5, 0, dst=small)
+        (height, width), (rows, columns) = full.shape, small.shape
+        right, left = self._right[:rows], self._left[:rows]
+        cv2.resize(full, (columns, rows), dst=right, interpolation=cv2.INTER_AREA)
+        cv2.addWeighted(full[:height:2, :1], 0.5, full[1::2, :1], 0.5, 0, dst=left[:, :1])
+        if columns > 1:
+            inner = full[:, 1 : width - 1]
+            left[:, 1:] = cv2.resize(inner, (columns - 1, rows), interpolation=cv2.INTER_AREA)
+        cv2.addWeighted(right, 0.5, left, 0.5, 0, dst=small)
 
 
 def _tagged(frame: av.VideoFrame) -> av.VideoFrame:
