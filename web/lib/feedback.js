@@ -89,5 +89,5 @@ export function lockOf(state, spec, { t }) {
  * @returns {{ text: string, mood: Mood }}
  */
 export function outcomeOf({ ok, message, warnings }) {
-  return { text: [message, ...warnings].join(" "), mood: ok && !warnings.length ? "good" : "bad" };
+  return { text: [message, ...warnings].join(" "), mood: ok ? "good" : "bad" };
 }
