@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ..utils.errors import Stopped
+from ..utils.tasks.parts import Hosted
 from ..utils.tasks.rows import TaskRow
+from ..utils.tasks.sharing import Share
 from ..utils.tasks.watch import Outcome, Watch, timed_out
 from . import _host as host
 from .status import describe
@@ -74,14 +76,28 @@ async def watch_acceptance(task: Watch, *, limit_minutes: float) -> TaskRow:
     return task.accepted() or task.outcome().row
 
 
-async def _until(task: Watch, over: Callable[[], bool], *, limit_minutes: float) -> None:
+async def watch_share(share: Share) -> Hosted:
+    """Wait until a medium lies at an address.
+
+    Raises:
+        WanAnimateError: Why it lies nowhere.
+        BaseException: The host's own interruption, after the user pressed Cancel.
+    """
+    await _until(share, lambda: share.done)
+    return share.hosted()
+
+
+async def _until(
+    task: Watch | Share, over: Callable[[], bool], *, limit_minutes: float | None = None
+) -> None:
     face = _Face(host.current_node_id())
     began = time.monotonic()
     try:
         while not over():
             if host.is_interrupted():
                 raise host.interruption()
-            if time.monotonic() - began > limit_minutes * 60:
+            waited_s = time.monotonic() - began
+            if isinstance(task, Watch) and limit_minutes and waited_s > limit_minutes * 60:
                 raise timed_out(task, waited_minutes=limit_minutes)
             progress = task.progress
             face.say(describe(progress, now=time.time()))

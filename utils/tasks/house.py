@@ -29,6 +29,7 @@ from .remote import Remotes
 from .request import Request
 from .rows import TaskRow
 from .settle import Settler
+from .sharing import Sharer
 from .shelf import UploadShelf
 from .spending import Spending
 from .states import ACCEPTED, State
@@ -93,6 +94,7 @@ class House:
         self.settler = Settler(self.desk, bound=self._bound, poke=self.poller.poke)
         self.submitter = Submitter(self.desk, accepted=self.poller.add, settle=self.settler.look)
         self.preparer = Preparer(self.desk, ready=self.submitter.add)
+        self.sharer = Sharer(self.desk, self.preparer)
         self.admission = Admission(self.desk, self._stages())
 
     def _furnish(self) -> Desk:

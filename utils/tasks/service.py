@@ -24,6 +24,7 @@ from .pool import Pool
 from .remote import Remotes
 from .request import Request
 from .rows import TaskRow
+from .sharing import Share, ShareWish
 from .spending import Spending
 from .unexpected import report
 from .watch import Progress, Watch
@@ -126,6 +127,21 @@ class TaskService:
         watch = self._new_watch()
         self._with_house(watch, lambda house: house.admission.collect(task_id, watch))
         return watch
+
+    def share(self, wish: ShareWish) -> Share:
+        """Bring a medium to an address for its own sake; returns at once."""
+        share = Share(Progress("checking", self._clock.now()))
+
+        def opening() -> None:
+            try:
+                house = self._open()
+            except WanAnimateError as error:
+                share.end(error)
+            else:
+                house.sharer.start(wish, share)
+
+        self._pool.put("admit", opening)
+        return share
 
     def resume(self) -> None:
         """Take up what an earlier run left; returns at once."""
