@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
+from pathlib import Path
 
 from ..utils.clock import SystemClock
 from ..utils.settings import SettingsStore
 from ..utils.tasks.ledger import has_unfinished
 from ..utils.tasks.service import Surroundings, TaskService
-from ..utils.transport import Transport
+from ..utils.transport import DownloadProgress, Transport
 from . import _host as host
 from .news import tell
 
@@ -42,6 +44,25 @@ def service() -> TaskService:
             made.resume()
             _made.append(made)
         return _made[0]
+
+
+def fetch_clip(url: str, *, stop: threading.Event, progress: DownloadProgress) -> Path:
+    """Fetch a clip that a workflow names into the temp folder; the caller removes it.
+
+    Raises:
+        InputError: The address is not allowed.
+        TransportError: It cannot be fetched whole.
+        Stopped: `stop` was set.
+    """
+    folder = host.folders().temp
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"apixo_{uuid.uuid4().hex}.part"
+    try:
+        service().download(url, target, stop=stop, progress=progress)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return target
 
 
 def has_unfinished_tasks() -> bool:

@@ -38,7 +38,7 @@ from .transport_download import (
     total_bytes,
 )
 
-__all__ = ["Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
+__all__ = ["DownloadProgress", "Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
 
 SILENCE_LIMIT_S = 30.0
 REPLY_LIMIT_BYTES = 1024 * 1024

@@ -8,16 +8,18 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from ..clock import Clock
 from ..errors import Stopped, WanAnimateError
 from ..hosting.choose import HostContext, choose
 from ..hosting.host import Host
 from ..settings import Folders, Settings, SettingsStore
-from ..transport import Transport
+from ..transport import DownloadProgress, Transport
 from .agenda import Agenda
 from .desk import HostChoice
 from .estimate import Estimate, Estimator
+from .fetch import LIMIT_BYTES
 from .house import Ground, House
 from .ledger import RowGoneError
 from .pool import Pool
@@ -88,6 +90,7 @@ class TaskService:
         around = surroundings or Surroundings()
         self._clock = clock
         self._settings = settings
+        self._transport = transport
         self._listeners: list[Listener] = []
         self._opening = threading.Lock()
         self._house: House | None = None
@@ -185,6 +188,26 @@ class TaskService:
         """
         practice = self._settings.load().practice
         return self._remotes.client(practice=practice).balance()
+
+    def download(
+        self, url: str, target: Path, *, stop: threading.Event, progress: DownloadProgress
+    ) -> None:
+        """Fetch a file that a workflow names, under the same rules as a result; blocks.
+
+        Raises:
+            InputError: The address is not allowed.
+            TransportError: It cannot be fetched whole.
+            Stopped: `stop` was set.
+        """
+        practice = self._settings.load().practice
+        self._transport.download(
+            url,
+            target,
+            limit_bytes=LIMIT_BYTES,
+            rule=self._remotes.rule(practice=practice),
+            progress=progress,
+            stop=stop,
+        )
 
     # What the panel and the command ask for
 
