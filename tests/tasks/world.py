@@ -78,7 +78,11 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.plan = FaultPlan()
-        self.remote = PracticeService(SystemClock(), folder=folder / "remote", faults=self.plan)
+        self.remote = PracticeService(
+            SystemClock(),
+            folder=folder / "remote",
+            faults=lambda asked, route, handle: self.plan(asked, route, handle),
+        )
         self.origin = self.remote.start()
         self.environ: dict[str, str] = {
             "APIXO_API_KEY": "practice",
@@ -117,6 +121,10 @@ class World:
         Real kills are in `scripts/crash.py`.
         """
         service.stop()
+
+    def heal(self) -> None:
+        """No more faults from now on."""
+        self.plan = FaultPlan()
 
     @property
     def submits(self) -> int:
