@@ -25,6 +25,8 @@ _FORMATS = (
     "gif,apng,webp,webp_pipe,gif_pipe,png_pipe,jpeg_pipe,h264,hevc,av1,obu,m4v,mpegvideo,mjpeg,"
     "dv,rm,wtv,yuv4mpegpipe,mp3,wav,aac,flac,w64,aiff,caf"
 )
+# Opus asks for 80 ms, AAC for one packet.
+_WARM_UP_S = Fraction(1, 4)
 _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
@@ -98,10 +100,14 @@ class OpenClip:
         self._stack.close()
 
     def rewind(self, stamp: int) -> None:
-        """Stand at the last key frame at or before a stamp of the picture, or at the start."""
+        """Stand at a key frame before a stamp of the picture, or at the start.
+
+        Early enough for sound: its decoder needs what comes before the first sample wanted.
+        """
         if is_indexed(self.container):
+            early = int(_WARM_UP_S / (self.picture.time_base or 1))
             try:
-                self.container.seek(stamp, stream=self.picture, backward=True)
+                self.container.seek(stamp - early, stream=self.picture, backward=True)
             except (FFmpegError, OSError):
                 pass
             else:

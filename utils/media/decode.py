@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -20,11 +20,10 @@ from .geometry import geometry_of
 from .memory import reserve
 from .plan import Plan, make_plan
 from .reader import Reader
-from .scan import Scan, scan, timeline_of
+from .scan import Scan, scan
 from .selection import ALL, Selection
 from .sound import SoundTrack
 from .store import FrameStore, bytes_of
-from .timeline import Timeline
 from .types import FileClip, Sound
 from .wholeness import missing_bytes
 
@@ -98,16 +97,14 @@ def decode_clip(
     wish = _Wish(clip, selection, stop, progress, salvage)
     with OpenClip(clip.source) as file:
         found = scan(file.container, file.picture, stop=stop)
-        plan = _plan(wish, file, found.timeline(file.picture))
+        plan = _plan(wish, file, found)
         attempt = _attempt(wish, file, plan, found=found)
-        if attempt.lacks(plan) and attempt.arrived and not attempt.damage:
-            # The decoder's word is final: packets that make no picture have no place in time.
-            stamps = None if found.untimed else attempt.arrived
-            count = len(attempt.arrived)
-            plan = _plan(wish, file, timeline_of(stamps, file.picture, count=count))
+        if attempt.disordered or (attempt.lacks(plan) and attempt.arrived and not attempt.damage):
+            found = attempt.corrected(found)
+            plan = _plan(wish, file, found)
             attempt = _attempt(wish, file, plan, found=found)
-    if not attempt.damage and plan.reaches_end and _is_cut(found, clip.source):
-        attempt.damage = "it ends before its end"
+    if not attempt.damage and plan.reaches_end and (found.damaged or missing_bytes(clip.source)):
+        attempt.damage = "it is cut off"
     return _result(wish, plan, attempt)
 
 
@@ -122,23 +119,42 @@ class _Wish:
 
 @dataclass
 class _Attempt:
-    """What one pass over the file gave."""
+    """What one pass over the file gave.
+
+    Attributes:
+        frames: All places of the plan; those of frames that did not come are unwritten.
+        sound: The sound of the same span.
+        arrived: The stamps of all frames that came, or their numbers.
+        disordered: Whether stamps did not rise. They are decoding times then (H.264 in AVI), and
+            only the order in which frames come can be trusted.
+        damage: What is wrong with the picture.
+        sound_damage: What is wrong with the sound, and from which second on.
+    """
 
     frames: Tensor | None = None
     sound: Sound | None = None
     arrived: list[int] = field(default_factory=list[int])
+    disordered: bool = False
     damage: str = ""
+    sound_damage: tuple[str, float] | None = None
 
     def lacks(self, plan: Plan) -> list[int]:
         """Stamps of the frames that were wanted and did not come, in order."""
         return sorted(plan.places.keys() - set(self.arrived))
 
+    def corrected(self, found: Scan) -> Scan:
+        """What is there by the decoder's word: packets without a picture have no time."""
+        self.frames = None
+        if self.disordered:
+            return replace(found, stamped=False)
+        return replace(found, stamps=self.arrived, count=len(self.arrived))
 
-def _plan(wish: _Wish, file: OpenClip, timeline: Timeline) -> Plan:
-    if not len(timeline.stamps):
+
+def _plan(wish: _Wish, file: OpenClip, found: Scan) -> Plan:
+    if not found.count:
         raise DecodeError("The file holds not one picture. Save or download it again.")
     return make_plan(
-        timeline,
+        found.timeline(file.picture),
         wish.selection,
         origin_s=clock_origin(file.container),
         start_s=wish.clip.start_s,
@@ -146,58 +162,81 @@ def _plan(wish: _Wish, file: OpenClip, timeline: Timeline) -> Plan:
     )
 
 
-def _is_cut(found: Scan, source: Path | BytesIO) -> bool:
-    return found.damaged or missing_bytes(source) > 0
-
-
 def _attempt(wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan) -> _Attempt:
     """Decode what a plan wants, in one pass."""
     attempt = _Attempt()
-    file.rewind(found.first_stamp or 0)
-    sound = file.sound if wish.clip.sound is None else None
-    reader = Reader(file.container, file.picture, sound, stop=wish.stop)
+    file.rewind(found.first_dts)
+    own_sound = wish.clip.sound is None
+    reader = Reader(file, hear=own_sound, stop=wish.stop, held_back=found.stamped)
     track = SoundTrack(plan.start_s, plan.length_s)
-    placed = 0
     with ExitStack() as stack:
-        store: FrameStore | None = None
+        filling = _Filling(wish, file, plan=plan, stack=stack)
         for frame in reader:
             if isinstance(frame, AudioFrame):
                 track.add(frame)
                 reader.sound_done = track.complete
                 continue
-            stamp = len(attempt.arrived) if found.untimed or frame.pts is None else frame.pts
+            stamp = frame.pts if found.stamped else len(attempt.arrived)
+            if stamp is None or (attempt.arrived and stamp <= attempt.arrived[-1]):
+                attempt.disordered = True
+                return attempt
             attempt.arrived.append(stamp)
-            place = plan.places.get(stamp)
-            if place is None:
-                continue
-            if store is None:
-                store = stack.enter_context(_store(wish, file, frame, plan=plan, stack=stack))
-            store.put(frame, *place)
-            placed += 1
-            reader.picture_done = placed == len(plan.places)
-            if wish.progress is not None:
-                wish.progress(place[0] + place[1], len(plan.slots))
-    if store is not None:
-        attempt.frames = store.tensor(len(plan.slots))
-    attempt.sound = track.sound() if wish.clip.sound is None else _laid_over(wish.clip.sound, plan)
+            filling.put(frame, stamp)
+            reader.picture_done = filling.complete
+    attempt.frames = filling.frames()
+    attempt.sound = track.sound() if own_sound else _laid_over(wish.clip.sound, plan)
     attempt.damage = reader.damage
+    if reader.sound_damage:
+        attempt.sound_damage = (reader.sound_damage, track.heard_s)
     return attempt
 
 
-def _store(
-    wish: _Wish, file: OpenClip, frame: VideoFrame, *, plan: Plan, stack: ExitStack
-) -> FrameStore:
-    """Reserve and allocate, now that a frame tells the size."""
-    geometry = geometry_of(file.picture, frame, longest_side=wish.selection.longest_side)
-    count, size = len(plan.slots), geometry.size
-    reservation = stack.enter_context(
-        reserve(bytes_of(count, geometry), what=f"The {count} frames of {size.width}×{size.height}")
-    )
-    return FrameStore(count, geometry=geometry, reservation=reservation)
+class _Filling:
+    """The frames of a plan on their way into the store, which the first of them opens."""
+
+    def __init__(self, wish: _Wish, file: OpenClip, *, plan: Plan, stack: ExitStack) -> None:
+        self._wish = wish
+        self._file = file
+        self._plan = plan
+        self._stack = stack
+        self._store: FrameStore | None = None
+        self._placed = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame of the plan has come."""
+        return self._placed == len(self._plan.places)
+
+    def put(self, frame: VideoFrame, stamp: int) -> None:
+        """Hand a frame on if it is wanted."""
+        place = self._plan.places.get(stamp)
+        if place is None:
+            return
+        if self._store is None:
+            self._store = self._stack.enter_context(self._opened(frame))
+        self._store.put(frame, *place)
+        self._placed += 1
+        if self._wish.progress is not None:
+            self._wish.progress(sum(place), len(self._plan.slots))
+
+    def frames(self) -> Tensor | None:
+        """All places; only after the stack was left."""
+        return None if self._store is None else self._store.tensor(len(self._plan.slots))
+
+    def _opened(self, frame: VideoFrame) -> FrameStore:
+        """Reserve and allocate, now that a frame tells the size."""
+        side = self._wish.selection.longest_side
+        geometry = geometry_of(self._file.picture, frame, longest_side=side)
+        count, size = len(self._plan.slots), geometry.size
+        what = f"The {count} frames of {size.width}×{size.height}"
+        reservation = self._stack.enter_context(reserve(bytes_of(count, geometry), what=what))
+        return FrameStore(count, geometry=geometry, reservation=reservation)
 
 
-def _laid_over(sound: Sound, plan: Plan) -> Sound | None:
+def _laid_over(sound: Sound | None, plan: Plan) -> Sound | None:
     """The part of a sound that starts with the window which belongs to the frames wanted."""
+    if sound is None:
+        return None
     first = round(plan.lead_s * sound.sample_rate_hz)
     length = round(plan.length_s * sound.sample_rate_hz)
     waveform = sound.waveform[:, first : first + length]
@@ -206,19 +245,15 @@ def _laid_over(sound: Sound, plan: Plan) -> Sound | None:
 
 def _result(wish: _Wish, plan: Plan, attempt: _Attempt) -> Decoded:
     lacking = attempt.lacks(plan)
-    count, total = len(plan.slots), len(plan.slots)
+    count = len(plan.slots)
     note = ""
-    if attempt.damage:
-        count = plan.places[lacking[0]][0] if lacking else total
-        second = float(plan.start_s - plan.timeline.start_s + plan.length_s * count / total)
-        where = f"The clip is damaged at {second:.2f} s ({attempt.damage})"
+    if attempt.damage or attempt.sound_damage:
+        if attempt.damage and lacking:
+            count = plan.places[lacking[0]][0]
+        note = _damage_note(plan, attempt, count)
         if not wish.salvage or not count:
-            message = (
-                f"{where}, after {count} of {total} frames. Save or download it again, or take "
-                "only what comes before the damage."
-            )
-            raise DecodeError(message)
-        note = f"{where}: {count} of {total} frames were read."
+            advice = "Save or download it again, or take only what comes before that."
+            raise DecodeError(f"{note} {advice}")
     elif lacking:
         _hold(plan, attempt, lacking)
     if attempt.frames is None:
@@ -230,6 +265,18 @@ def _result(wish: _Wish, plan: Plan, attempt: _Attempt) -> Decoded:
         source_rate=plan.timeline.rate,
         variable=plan.timeline.variable,
         note=note,
+    )
+
+
+def _damage_note(plan: Plan, attempt: _Attempt, count: int) -> str:
+    """Where the file is damaged, counted from its first picture, and what comes before."""
+    lead_s = plan.start_s - plan.timeline.start_s
+    what, good_s = attempt.damage, float(plan.length_s * count / len(plan.slots))
+    if not what and attempt.sound_damage:
+        what, good_s = attempt.sound_damage
+    return (
+        f"The clip is damaged at {float(lead_s) + good_s:.2f} s ({what}); "
+        f"{count} of {len(plan.slots)} frames come before that."
     )
 
 

@@ -26,6 +26,7 @@ _SWSCALE_MATRICES = {
     Matrix.BT2020: 9,
 }
 _LIMITED, _FULL = 1, 2
+_LEAST_SIDE = 4
 
 
 def to_rgb(frame: VideoFrame) -> NDArray[Any]:
@@ -50,6 +51,7 @@ def _is_own(frame: VideoFrame) -> bool:
         frame.format.name in _OWN_KINDS
         and frame.width % 2 == 0
         and frame.height % 2 == 0
+        and min(frame.width, frame.height) >= _LEAST_SIDE
         and all(plane.line_size > 0 for plane in frame.planes)
     )
 
@@ -69,14 +71,21 @@ def _from_own_planes(frame: VideoFrame, colour: Colour) -> NDArray[np.uint8]:
 
 
 def _doubled(chroma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A chroma plane at twice its size: between the rows, and on the left of each pair."""
+    """A chroma plane at twice its size, between the rows and on the left of each pair.
+
+    That is where H.264 and MPEG-2 place it. Rounded to even at each step: `cv2.resize` rounds up
+    by an eighth of a level on average.
+    """
     cv2 = opencv()
     height, width = chroma.shape
-    padded = np.empty((2 * height, width + 1), np.uint8)
-    padded[:, :width] = cv2.resize(chroma, (width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    padded[:, width] = padded[:, width - 1]
-    own = padded[:, :width]
-    between = cv2.addWeighted(own, 0.5, padded[:, 1:], 0.5, 0.0)
+    rows = np.empty((height, 2, width), np.uint8)
+    rows[0, 0], rows[-1, 1] = chroma[0], chroma[-1]
+    cv2.addWeighted(chroma[1:], 0.75, chroma[:-1], 0.25, 0.0, dst=rows[1:, 0])
+    cv2.addWeighted(chroma[:-1], 0.75, chroma[1:], 0.25, 0.0, dst=rows[:-1, 1])
+    own = rows.reshape(2 * height, width)
+    between = np.empty_like(own)
+    cv2.addWeighted(own[:, :-1], 0.5, own[:, 1:], 0.5, 0.0, dst=between[:, :-1])
+    between[:, -1] = own[:, -1]
     return cv2.merge([own, between]).reshape(2 * height, 2 * width)
 
 

@@ -86,9 +86,9 @@ def probe(source: Path | BytesIO, *, exact: bool = False) -> ClipInfo:
         DecodeError: The file is absent, or not a clip.
     """
     with OpenClip(source) as file:
-        found = scan(file.container, file.picture) if exact else None
+        found = scan(file.container, file.picture) if exact or _is_vague(file) else None
         if found is not None:
-            file.rewind(found.first_stamp or 0)
+            file.rewind(found.first_dts)
         return _info(file, _first_frame(file), found)
 
 
@@ -105,27 +105,29 @@ def verify(source: Path | BytesIO) -> ClipInfo:
             what = f"{lacking} bytes are missing" if lacking else "it cannot be read to its end"
             message = f"The clip is not whole: {what}. Save or download it again."
             raise DecodeError(message)
-        file.rewind(found.first_stamp or 0)
+        file.rewind(found.first_dts)
         info = _info(file, _first_frame(file), found)
         _check_last_frame(file, found)
         return info
 
 
+def _is_vague(file: OpenClip) -> bool:
+    """Whether the header does not even say how long the clip is."""
+    stream = file.picture
+    return not (stream.duration or file.container.duration or stream.frames)
+
+
 def _check_last_frame(file: OpenClip, found: Scan) -> None:
-    last = max(found.stamps, default=0)
-    file.rewind(max((key for key in found.keys if key <= last), default=0))
-    reader = Reader(file.container, file.picture, None, stop=None)
-    latest: int | None = None
-    for frame in reader:
-        if isinstance(frame, VideoFrame) and frame.pts is not None:
-            latest = frame.pts
-    if reader.damage or (not found.untimed and latest != last):
+    file.rewind(found.last_key)
+    reader = Reader(file, hear=False, stop=None)
+    seen = {frame.pts for frame in reader}
+    if reader.damage or (found.stamped and max(found.stamps) not in seen):
         what = reader.damage or "its last picture does not come"
         raise DecodeError(f"The clip is damaged near its end ({what}). Save or download it again.")
 
 
 def _first_frame(file: OpenClip) -> VideoFrame:
-    reader = Reader(file.container, file.picture, None, stop=None)
+    reader = Reader(file, hear=False, stop=None)
     for frame in reader:
         if isinstance(frame, VideoFrame):
             return frame
@@ -160,7 +162,7 @@ def _info(file: OpenClip, frame: VideoFrame, found: Scan | None) -> ClipInfo:
 
 
 def _timing(file: OpenClip, found: Scan | None) -> tuple[Fraction, int | None, float, bool | None]:
-    if found is not None and (found.stamps or found.untimed):
+    if found is not None and found.count:
         timeline = found.timeline(file.picture)
         count = len(timeline.shown)
         return timeline.rate, count, float(count / timeline.rate), not timeline.variable

@@ -3,90 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Event
 from typing import Any
 
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
-from .container import reason
+from .container import OpenClip, reason
 from .scan import packets
+
+INCOMPLETE = "a picture is incomplete"
 
 
 class Reader:
-    """Reads on from where the file stands.
+    """Reads on from where a file stands.
+
+    Args:
+        file: The open file.
+        hear: Whether its sound is wanted too.
+        stop: Ends the reading.
+        held_back: Whether pictures that the decoder holds at the first damage are given out too:
+            right where stamps tell their place, wrong where they are counted.
 
     Attributes:
-        picture_done: Set by whoever reads when no more pictures are wanted.
+        picture_done: Set by whoever reads when no more pictures are wanted; set here at damage.
         sound_done: The same for sound.
-        damage: What is wrong with the file, "" while nothing is.
+        damage: What is wrong with the picture, "" while nothing is.
+        sound_damage: The same for sound.
     """
 
     def __init__(
-        self,
-        container: InputContainer,
-        picture: VideoStream,
-        sound: AudioStream | None,
-        *,
-        stop: Event | None,
+        self, file: OpenClip, *, hear: bool, stop: Event | None, held_back: bool = True
     ) -> None:
-        self._container = container
-        self._picture = picture
-        self._sound = sound
+        self._file = file
+        self._sound = file.sound if hear else None
         self._stop = stop
+        self._held_back = held_back
         self._heard = False
         self.picture_done = False
-        self.sound_done = sound is None
+        self.sound_done = self._sound is None
         self.damage = ""
+        self.sound_damage = ""
 
     def __iter__(self) -> Iterator[VideoFrame | AudioFrame]:
-        streams = [self._picture] if self._sound is None else [self._picture, self._sound]
-        for packet in packets(self._container, *streams, stop=self._stop):
+        picture = self._file.picture
+        streams = [picture] if self._sound is None else [picture, self._sound]
+        for packet in packets(self._file.container, *streams, stop=self._stop):
             if packet is None:
-                self.damage = "it cannot be read on"
-            elif packet.stream_index == self._picture.index:
-                if not self.picture_done:
-                    yield from self._pictures(packet)
-            elif self._sound is not None and not self.sound_done:
-                yield from self._sounds(self._sound, packet)
-            if self.damage:
-                yield from self._rest()
-                return
+                yield from self._broken("it cannot be read on")
+            elif packet.stream_index != picture.index:
+                yield from self._sounds(packet)
+            elif not self.picture_done:
+                yield from self._pictures(packet)
             if self.picture_done and self.sound_done:
                 return
 
     def _pictures(self, packet: Packet[Any]) -> Iterator[VideoFrame]:
         if packet.is_corrupt:
-            self.damage = "a picture is incomplete"
+            yield from self._broken(INCOMPLETE)
             return
         try:
-            for frame in self._picture.decode(packet):
+            for frame in self._file.picture.decode(packet):
                 if frame.is_corrupt:
-                    self.damage = "a picture is incomplete"
+                    yield from self._broken(INCOMPLETE)
                     return
                 yield frame
+        except EOFError:
+            yield from self._broken(INCOMPLETE)
         except FFmpegError as error:
-            self.damage = reason(error)
+            yield from self._broken(reason(error))
 
-    def _sounds(self, sound: AudioStream, packet: Packet[Any]) -> Iterator[AudioFrame]:
+    def _sounds(self, packet: Packet[Any]) -> Iterator[AudioFrame]:
+        if self._sound is None or self.sound_done:
+            return
         try:
-            frames = sound.decode(packet)
+            frames = self._sound.decode(packet)
         except FFmpegError as error:
             # The first packets of a recording that was cut out of another often cannot be read.
             if self._heard:
-                self.damage = f"the sound: {reason(error)}"
+                self.sound_damage = f"its sound: {reason(error)}"
+                self.sound_done = True
             return
         self._heard = self._heard or bool(frames)
         yield from frames
 
-    def _rest(self) -> Iterator[VideoFrame]:
-        """What the decoder still holds from before the damage."""
-        try:
-            yield from self._picture.decode(None)
-        except FFmpegError:
-            return
+    def _broken(self, damage: str) -> Iterator[VideoFrame]:
+        """End the pictures with what the decoder still holds from before the damage."""
+        self.damage = self.damage or damage
+        if not self.picture_done and self._held_back:
+            with suppress(FFmpegError):
+                yield from self._file.picture.decode(None)
+        self.picture_done = True

@@ -26,41 +26,31 @@ class Scan:
 
     Attributes:
         stamps: Time stamps of the frames that are shown, in the order of the file.
-        keys: Time stamps of the key frames.
-        first_stamp: The least decoding stamp of any stream read, in the picture's ticks.
+        count: How many those are, with or without a stamp.
+        stamped: Whether each has one.
+        last_key: Time stamp of the last key frame.
+        first_dts: The first decoding stamp, in the picture's ticks.
         last_ticks: How long the last frame is shown.
-        untimed: How many frames came without a stamp.
         damaged: Whether a packet was incomplete, or reading failed.
-        ended: Whether the file's end was reached.
+        end_bytes: Where in the file the last packet ended.
     """
 
     stamps: list[int] = field(default_factory=list[int])
-    keys: list[int] = field(default_factory=list[int])
-    first_stamp: int | None = None
+    count: int = 0
+    stamped: bool = True
+    last_key: int = 0
+    first_dts: int = 0
     last_ticks: int = 0
-    untimed: int = 0
     damaged: bool = False
-    ended: bool = False
+    end_bytes: int = 0
 
     def timeline(self, stream: VideoStream) -> Timeline:
         """The frames on an even grid."""
-        return timeline_of(
-            None if self.untimed else self.stamps,
-            stream,
-            count=len(self.stamps) + self.untimed,
-            last_ticks=self.last_ticks,
-        )
-
-
-def timeline_of(
-    stamps: list[int] | None, stream: VideoStream, *, count: int, last_ticks: int = 0
-) -> Timeline:
-    """Frames with these stamps, or `count` frames without any, on an even grid."""
-    rates = rates_of(stream)
-    if stamps is None:
-        return counted(count, rates[0] if rates else _DEFAULT_RATE)
-    time_base = Fraction(stream.time_base or 1)
-    return lay_out(stamps, time_base=time_base, rates=rates, last_ticks=last_ticks)
+        rates = rates_of(stream)
+        if not self.stamped:
+            return counted(self.count, rates[0] if rates else _DEFAULT_RATE)
+        time_base = Fraction(stream.time_base or 1)
+        return lay_out(self.stamps, time_base=time_base, rates=rates, last_ticks=self.last_ticks)
 
 
 def rates_of(stream: VideoStream) -> list[Fraction]:
@@ -91,53 +81,35 @@ def packets(
         yield packet
 
 
-def scan(
-    container: InputContainer,
-    stream: VideoStream,
-    *others: Stream,
-    until: int | None = None,
-    stop: Event | None = None,
-) -> Scan:
-    """Read the packets of a picture stream from where the file stands.
+def scan(container: InputContainer, stream: VideoStream, *, stop: Event | None = None) -> Scan:
+    """Read every packet of a picture stream from where the file stands.
 
-    Args:
-        container: The open file.
-        stream: Its picture.
-        others: What is read beside it, for its first stamp.
-        until: A stamp; frames at or after it need not be met.
-        stop: Ends the reading.
+    Raises:
+        Stopped: `stop` was set.
     """
     found = Scan()
-    latest = None
-    for packet in packets(container, stream, *others, stop=stop):
+    latest: int | None = None
+    for packet in packets(container, stream, stop=stop):
         if packet is None:
             found.damaged = True
-            break
-        if packet.dts is not None:
-            _note_first(found, packet, stream)
-        if packet.stream_index != stream.index or not packet.size:
-            continue
-        if packet.is_corrupt:
-            found.damaged = True
-        elif packet.pts is None:
-            found.untimed += 1
-        elif not packet.is_discard:
-            found.stamps.append(packet.pts)
-            if packet.is_keyframe:
-                found.keys.append(packet.pts)
-            if latest is None or packet.pts >= latest:
+        elif packet.size and not packet.is_discard:
+            _note(found, packet)
+            if packet.pts is not None and (latest is None or packet.pts >= latest):
                 latest, found.last_ticks = packet.pts, packet.duration or 0
-        if until is not None and packet.dts is not None and packet.dts >= until:
-            return found
-    found.ended = True
+        elif packet.size and not found.count and packet.dts is not None:
+            found.first_dts = min(found.first_dts, packet.dts)
     return found
 
 
-def _note_first(found: Scan, packet: Packet[Any], stream: VideoStream) -> None:
-    if packet.dts is None or not packet.time_base or not stream.time_base:
+def _note(found: Scan, packet: Packet[Any]) -> None:
+    if not found.count and packet.dts is not None:
+        found.first_dts = packet.dts
+    found.count += 1
+    found.damaged = found.damaged or packet.is_corrupt
+    found.end_bytes = max(found.end_bytes, (packet.pos or 0) + packet.size)
+    if packet.pts is None:
+        found.stamped = False
         return
-    stamp = packet.dts - 1
-    if packet.stream_index != stream.index:  # fractions for each packet cost more than reading it
-        stamp = int(packet.dts * packet.time_base / stream.time_base) - 1
-    if found.first_stamp is None or stamp < found.first_stamp:
-        found.first_stamp = stamp
+    found.stamps.append(packet.pts)
+    if packet.is_keyframe:
+        found.last_key = packet.pts

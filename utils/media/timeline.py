@@ -18,7 +18,9 @@ USUAL_RATES = tuple(
     for rate in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)
 ) + tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120))
 # How far a constant clip's stamps may lie beside the grid, in frames: containers round them.
-_JITTER = 0.3
+_JITTER = 0.1
+# Never so far that two frames could change places with a slot between them.
+_WIDEST = 0.9
 # A measured rate this close to a usual one is taken for it.
 _NEAR = 0.02
 # Beyond this, bursts of frames would blow up a clip that is mostly still.
@@ -80,7 +82,7 @@ def lay_out(
     constant = _constant_rate(ticks, time_base, rates)
     if constant is not None:
         return Timeline(ticks, time_base, constant, False, np.arange(len(ticks)))
-    rate = _nominal_rate(ticks, time_base)
+    rate = _nominal_rate(ticks, time_base, rates)
     slots = _slots_of(ticks, time_base, rate)
     total = int(slots[-1]) + max(1, round(last_ticks * time_base * rate))
     shown = np.searchsorted(slots, np.arange(total), side="right") - 1
@@ -106,27 +108,32 @@ def _constant_rate(
     for rate in [*rates, _usual(measured), measured.limit_denominator(1001)]:
         positions = (ticks - ticks[0]) * float(time_base * rate)
         off = positions - np.arange(len(ticks))
-        jitter = max(_JITTER, 0.75 * float(time_base * rate))
-        if float(off.max() - off.min()) <= min(2 * jitter, 0.98):
+        allowed = max(_JITTER, float(time_base * rate))
+        if float(off.max() - off.min()) <= min(2 * allowed, _WIDEST):
             return rate
     return None
 
 
-def _nominal_rate(ticks: NDArray[np.int64], time_base: Fraction) -> Fraction:
+def _nominal_rate(
+    ticks: NDArray[np.int64], time_base: Fraction, rates: Sequence[Fraction]
+) -> Fraction:
     """The rate of most frames, bounded by what the average would make of it."""
     steps = np.diff(ticks)
     usual_step = float(np.median(steps)) * float(time_base)
     average = Fraction(len(ticks) - 1) / (int(ticks[-1] - ticks[0]) * time_base)
     nominal = min(Fraction(1 / usual_step), average * _MAX_GROWTH)
-    return _usual(nominal)
+    claimed = next((rate for rate in rates if _is_near(rate, nominal)), None)
+    return claimed or _usual(nominal)
 
 
 def _usual(rate: Fraction) -> Fraction:
     """The nearest rate in common use, or the rate itself where none is near."""
     nearest = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
-    return (
-        nearest if abs(nearest - rate) <= rate * Fraction(_NEAR) else rate.limit_denominator(1001)
-    )
+    return nearest if _is_near(nearest, rate) else rate.limit_denominator(1001)
+
+
+def _is_near(rate: Fraction, measured: Fraction) -> bool:
+    return abs(rate - measured) <= measured * Fraction(_NEAR)
 
 
 def _rounded(default: Fraction, frame_s: Fraction) -> Fraction:
