@@ -56,7 +56,7 @@ def read_order(body: bytes) -> Order:
     top = _fields(whole, "the body", _TOP_FIELDS)
     given = _fields(top.get("input"), "input", _INPUT_FIELDS)
     request_type = _one_of(top, "request_type", ("async", "callback"), default="async")
-    _one_of(given, "mode", ("standard",))
+    _one_of(given, "input.mode", ("standard",))
     prompt = given.get("prompt")
     if prompt is not None or "prompt" in given:
         prompt = _text(prompt, "input.prompt")
@@ -65,11 +65,11 @@ def read_order(body: bytes) -> Order:
     except PromptError as error:
         raise OrderError(str(error)) from error
     return Order(
-        type=_one_of(given, "type", ("animate", "replace")),
+        type=_one_of(given, "input.type", ("animate", "replace")),
         image_url=_one_url(given, "image_urls", PICTURE_EXTENSIONS),
         video_url=_one_url(given, "video_urls", CLIP_EXTENSIONS),
         prompt=prompt or "",
-        resolution=_one_of(given, "resolution", ("480p", "720p"), default="480p"),
+        resolution=_one_of(given, "input.resolution", ("480p", "720p"), default="480p"),
         seed=_seed(given),
         provider=_one_of(top, "provider", ("auto", "value", "official"), default="auto"),
         callback_url=_callback(top, request_type),
@@ -96,7 +96,7 @@ def _text(value: object, name: str) -> str:
 def _one_of(
     fields: dict[str, Any], name: str, allowed: tuple[str, ...], *, default: str = ""
 ) -> str:
-    value = fields.get(name, default)
+    value = fields.get(name.rpartition(".")[2], default)
     if not isinstance(value, str) or value not in allowed:
         raise OrderError(f"{name} must be one of {', '.join(allowed)}")
     return value
