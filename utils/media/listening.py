@@ -38,7 +38,7 @@ def decode_sound(source: Path | BytesIO, *, stop: Event | None = None) -> Sound 
         found = scan(file.container, file.picture, stop=stop)
         plan = make_plan(found.timeline(file.picture), ALL)
         file.rewind(found.first_dts)
-        reader = Reader(file.container, file.picture, file.sound, stop=stop)
+        reader = Reader(file, hear=True, stop=stop)
         reader.picture_done = True
         track = SoundTrack(plan.start_s, plan.length_s)
         for frame in reader:
