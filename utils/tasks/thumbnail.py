@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..media.opencv import opencv
-from ..media.pixels import to_rgb8
+from ..media.pixels import to_levels, to_rgb
 from ..media.scaling import resized, size_of
 from ..media.types import Size
 from .request import PictureCharacter
@@ -23,7 +23,7 @@ def write_thumbnail(character: PictureCharacter, target: Path) -> None:
         target: Where it goes.
     """
     cv2 = opencv()
-    pixels, _ = to_rgb8(character.image, mask=character.mask)
+    pixels, _ = to_levels(to_rgb(character.image, mask=character.mask))
     size = size_of(pixels)
     factor = min(1.0, SIDE_PX / max(size.width, size.height))
     small = Size(max(1, round(size.width * factor)), max(1, round(size.height * factor)))
