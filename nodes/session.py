@@ -6,13 +6,16 @@ import logging
 import threading
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..utils.clock import SystemClock
 from ..utils.settings import SettingsStore
 from ..utils.tasks.ledger import has_unfinished
-from ..utils.tasks.service import Surroundings, TaskService
-from ..utils.transport import DownloadProgress, Transport
 from . import _host as host
+
+if TYPE_CHECKING:
+    from ..utils.tasks.service import TaskService
+    from ..utils.transport import DownloadProgress
 from .news import tell
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,10 @@ def settings_store() -> SettingsStore:
 
 def service() -> TaskService:
     """The one service of this process; made, and its unfinished tasks taken up, on first use."""
+    # Half of the pack's import time hangs on these, and most starts of ComfyUI need none of it.
+    from ..utils.tasks.service import Surroundings, TaskService
+    from ..utils.transport import Transport
+
     with _making:
         if not _made:
             clock = SystemClock()
