@@ -72,7 +72,7 @@ class StoreAddress:
             SettingsError: It is not the address of an object store.
         """
         scheme, _, rest = text.partition("://")
-        bucket, _, prefix = rest.strip("/").partition("/")
+        bucket, _, prefix = rest.partition("/")
         parts = prefix.strip("/").split("/") if prefix else []
         bad_prefix = any(part in {"", ".", ".."} or not part.isprintable() for part in parts)
         if scheme not in _OFFICIAL or not re.fullmatch(r"[A-Za-z0-9._-]+", bucket) or bad_prefix:
@@ -127,23 +127,14 @@ def open_bucket(address: StoreAddress, environ: Mapping[str, str]) -> Bucket:
     options = _client_options(endpoint, environ)
     config = _s3_config(endpoint, environ) if address.scheme == "s3" else {}
     try:
-        return _make(kinds[address.scheme], address.bucket, config=config, options=options)
+        return kinds[address.scheme](
+            address.bucket, config=config, client_options=options, retry_config=_RETRIES
+        )
     except (BaseError, ValueError, OSError) as error:
         raise SettingsError(
             f"The object store {address.scheme}://{address.bucket} cannot be opened with what is "
             f"in the environment ({type(error).__name__}). Check {_CREDENTIALS[address.scheme]}."
         ) from error
-
-
-def _make(kind: Any, bucket: str, *, config: dict[str, str], options: dict[str, Any]) -> Bucket:
-    """The store; without the private certificates where an older library cannot take them."""
-    try:
-        return kind(bucket, config=config, client_options=options, retry_config=_RETRIES)
-    except ValueError:
-        if "root_certificate" not in options:
-            raise
-        plain = {name: value for name, value in options.items() if name != "root_certificate"}
-        return kind(bucket, config=config, client_options=plain, retry_config=_RETRIES)
 
 
 def _check_identity(address: StoreAddress, environ: Mapping[str, str]) -> None:
