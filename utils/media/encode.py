@@ -175,7 +175,7 @@ class _Writer:
     ) -> Iterator[Packet[Any]]:
         """Add the track of pictures; its packets come as they are asked for."""
         rate = self._footage.frame_rate
-        options = {"preset": self._options.preset, "crf": str(self._crf), "profile": "high"}
+        options = {"preset": self._options.preset, "crf": str(self._crf)}
         stream: Any = output.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = self._size.width, self._size.height
         stream.pix_fmt = "yuv420p"

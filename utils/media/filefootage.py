@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from ..errors import DecodeError
 from . import envelope
 from .colour import Colour, Matrix, colour_of
-from .container import OpenClip, clock_origin, open_clip, reason, sound_stream
+from .container import OpenClip, clock_origin, is_indexed, open_clip, reason, sound_stream
 from .geometry import Geometry, geometry_of
 from .opencv import opencv
 from .pcm import Pcm, pcm_of
@@ -50,9 +53,9 @@ class FileFootage:
         self._clip = clip
         self._stop = stop
         with OpenClip(clip.source) as file:
-            self._found = scan(file.container, file.picture, stop=stop)
+            self._found = scanned(file.container, file.picture, stop)
             self._plan = _plan(clip, file, self._found)
-            file.rewind(self._found.first_stamp or 0)
+            file.rewind(self._found.first_dts)
             frame = _first_frame(file, stop)
             self._geometry = geometry_of(file.picture, frame)
             self._is_hdr = int(file.picture.codec_context.color_trc) in _HDR_TRANSFERS
@@ -73,7 +76,7 @@ class FileFootage:
         """How many pictures there are."""
         return len(self._plan.slots)
 
-    def frames(self, size: Size) -> Iterator[VideoFrame]:
+    def frames(self, size: Size) -> Generator[VideoFrame, None, None]:
         """Yield each picture in the form of H.264; the same one again where the rate asks for it.
 
         Raises:
@@ -84,15 +87,11 @@ class FileFootage:
         last: VideoFrame | None = None
         with OpenClip(self._clip.source) as file:
             file.rewind(self._entry())
-            reader = Reader(file.container, file.picture, None, stop=self._stop)
-            arrived = 0
-            for frame in reader:
-                if not isinstance(frame, VideoFrame):
-                    continue
-                stamp = arrived if self._found.untimed or frame.pts is None else frame.pts
-                arrived += 1
-                place = self._plan.places.get(stamp)
-                if place is None:
+            reader = Reader(file, hear=False, stop=self._stop, held_back=self._found.stamped)
+            for number, frame in enumerate(reader):
+                stamp = frame.pts if self._found.stamped else number
+                place = None if stamp is None else self._plan.places.get(stamp)
+                if place is None or not isinstance(frame, VideoFrame):
                     continue
                 first, count = place
                 made = picture.made(frame)
@@ -113,7 +112,7 @@ class FileFootage:
         """The sound that takes the place of the file's own, or that."""
         if self._clip.sound is not None:
             return pcm_of(self._clip.sound)
-        return file_sound(self._clip.source, self._plan.start_s)
+        return file_sound(self._clip.source, self._plan.start_s, entry=self._entry())
 
     def warnings(self) -> tuple[str, ...]:
         """What was changed on the way."""
@@ -133,8 +132,8 @@ class FileFootage:
     def _entry(self) -> int:
         """The key frame from which the first picture wanted can be decoded."""
         first = min(self._plan.places)
-        if self._found.untimed or first == self._plan.timeline.stamps[0]:
-            return self._found.first_stamp or 0
+        if not self._found.stamped or first == self._plan.timeline.stamps[0]:
+            return self._found.first_dts
         return first
 
 
@@ -151,17 +150,18 @@ class _Picture:
         own = Size(frame.width, frame.height)
         plain = frame.format.name == "yuv420p" and colour_of(frame) == _SENT
         if plain and own == self._size == self._geometry.size and not self._geometry.turns:
-            return self._yuv.copied(frame)
+            return self._yuv.of_planes(frame)
         rgb = _eight_bits(to_rgb(frame))
-        return self._yuv.make(fitted(self._geometry.apply(rgb), self._size))
+        return self._yuv.of_levels(fitted(self._geometry.apply(rgb), self._size))
 
 
-def file_sound(source: Path | BytesIO, start_s: Fraction) -> Pcm | None:
+def file_sound(source: Path | BytesIO, start_s: Fraction, *, entry: int) -> Pcm | None:
     """A file's own sound as a stream.
 
     Args:
         source: The file.
         start_s: The time of sample 0, on the file's own clock.
+        entry: The same or an earlier time in the ticks of the picture, where reading starts.
 
     Returns:
         None where there is no sound that can be decoded.
@@ -174,19 +174,20 @@ def file_sound(source: Path | BytesIO, start_s: Fraction) -> Pcm | None:
         channels = len(stream.codec_context.layout.channels)
     if rate_hz <= 0 or channels <= 0:
         return None
-    return Pcm(rate_hz, channels, _samples(source, start_s, rate_hz=rate_hz, channels=channels))
+    frames = _sound_frames(source, entry)
+    return Pcm(rate_hz, channels, _samples(frames, start_s, rate_hz=rate_hz, channels=channels))
 
 
 def _samples(
-    source: Path | BytesIO, start_s: Fraction, *, rate_hz: int, channels: int
+    frames: Iterator[AudioFrame], start_s: Fraction, *, rate_hz: int, channels: int
 ) -> Iterator[Floats]:
     """Samples from `start_s` on; silence where the file has a hole."""
     written = 0
     cursor: int | None = None
-    for frame in _sound_frames(source):
-        samples = unit_samples(frame)
-        if samples.shape[0] != channels or frame.sample_rate != rate_hz:
+    for frame in frames:
+        if frame.sample_rate != rate_hz:
             continue
+        samples = _as_many(unit_samples(frame), channels)
         at = _position(frame, start_s, cursor)
         cursor = end = at + int(samples.shape[1])
         if at > written:
@@ -208,14 +209,23 @@ def _position(frame: AudioFrame, start_s: Fraction, cursor: int | None) -> int:
     return cursor
 
 
-def _sound_frames(source: Path | BytesIO) -> Iterator[AudioFrame]:
+def _as_many(samples: Floats, channels: int) -> Floats:
+    """The same channels all the time: those that a part of the file lacks are silent there."""
+    own = samples.shape[0]
+    if own < channels:
+        return np.pad(samples, ((0, channels - own), (0, 0)))
+    return samples[:channels]
+
+
+def _sound_frames(source: Path | BytesIO, entry: int) -> Iterator[AudioFrame]:
     """Decoded sound; the first packets of a recording cut out of another often cannot be read."""
     heard = False
-    with open_clip(source) as container:
-        stream = sound_stream(container)
+    with OpenClip(source) as file:
+        file.rewind(entry)
+        stream = file.sound
         if stream is None:
             return
-        for packet in container.demux(stream):
+        for packet in file.container.demux(stream):
             try:
                 frames = stream.decode(packet)
             except FFmpegError as error:
@@ -229,12 +239,24 @@ def _sound_frames(source: Path | BytesIO) -> Iterator[AudioFrame]:
             yield from frames
 
 
+def scanned(container: InputContainer, stream: VideoStream, stop: Event | None) -> Scan:
+    """What the packets say; their stamps only where these are times of being shown.
+
+    An AVI stamps pictures that are stored out of order as if they were in order.
+    """
+    found = scan(container, stream, stop=stop)
+    if is_indexed(container) or not stream.codec_context.has_b_frames:
+        return found
+    if found.stamps == sorted(found.stamps):
+        return replace(found, stamped=False)
+    return found
+
+
 def _plan(clip: FileClip, file: OpenClip, found: Scan) -> Plan:
-    timeline = found.timeline(file.picture)
-    if not len(timeline.stamps):
+    if not found.count:
         raise DecodeError("The file holds not one picture. Save or download it again.")
     return make_plan(
-        timeline,
+        found.timeline(file.picture),
         ALL,
         origin_s=clock_origin(file.container),
         start_s=clip.start_s,
@@ -243,7 +265,7 @@ def _plan(clip: FileClip, file: OpenClip, found: Scan) -> Plan:
 
 
 def _first_frame(file: OpenClip, stop: Event | None) -> VideoFrame:
-    reader = Reader(file.container, file.picture, None, stop=stop)
+    reader = Reader(file, hear=False, stop=stop)
     for frame in reader:
         if isinstance(frame, VideoFrame):
             return frame

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from fractions import Fraction
 from typing import Protocol
 
-import numpy as np
 import torch
 from av.video.frame import VideoFrame
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from . import envelope
 from .pcm import Pcm, pcm_of
-from .pixels import CLIPPED, check_channels, check_dtype, to_rgb8
+from .pixels import CLIPPED, check_channels, check_dtype, to_levels, to_rgb
 from .scaling import fitted
 from .types import FramesClip, Size
 from .yuv import YuvFrames
@@ -81,13 +80,17 @@ class FramesFootage:
 
     def frames(self, size: Size) -> Generator[VideoFrame, None, None]:
         """Yield each picture in the form that H.264 takes."""
-        yuv, own = YuvFrames(size), self.size
-        room = np.empty((own.height, own.width, 3), np.uint8)
+        yuv = YuvFrames(size)
         for index in range(self.frame_count):
             with torch.inference_mode():
-                rgb, clipped = to_rgb8(self._clip.frames[index], into=room)
+                rgb = to_rgb(self._clip.frames[index])
+            if size == self.size:
+                frame, clipped = yuv.of_floats(rgb)
+            else:
+                levels, clipped = to_levels(rgb)
+                frame = yuv.of_levels(fitted(levels, size))
             self._clipped = self._clipped or clipped
-            yield yuv.make(fitted(rgb, size))
+            yield frame
 
     def sound(self) -> Pcm | None:
         """The clip's sound."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import EncodeError, InputError
 from . import envelope
 from .opencv import opencv
-from .pixels import CLIPPED, Pixels8, check_channels, check_dtype, to_rgb8
+from .pixels import CLIPPED, Pixels8, check_channels, check_dtype, to_levels, to_rgb
 from .scaling import resized, size_of
 from .types import Size
 
@@ -88,7 +88,7 @@ def encode_picture(
     cover = (
         None if mask is None else _stretched(mask, Size(int(image.shape[1]), int(image.shape[0])))
     )
-    rgb, clipped = to_rgb8(image, mask=cover)
+    rgb, clipped = to_levels(to_rgb(image, mask=cover))
     warnings: list[str] = []
     if clipped:
         warnings.append(f"The picture: {CLIPPED}")

@@ -1,4 +1,4 @@
-"""One picture of the graph, as 8-bit RGB: whatever its device, layout, dtype and channels."""
+"""Pictures of the graph as plain RGB: whatever their device, layout, dtype and channels."""
 
 from __future__ import annotations
 
@@ -68,34 +68,46 @@ def to_floats(tensor: Tensor) -> Floats:
     return np.ascontiguousarray(values, np.float32)
 
 
-def to_rgb8(
-    frame: Tensor, *, mask: Tensor | None = None, into: Pixels8 | None = None
-) -> tuple[Pixels8, bool]:
-    """One picture as 8-bit RGB, rounded, what is transparent laid on white.
+def to_rgb(frame: Tensor, *, mask: Tensor | None = None) -> Floats:
+    """One picture as RGB, what is transparent laid on white; values as they are.
 
     Args:
         frame: Shape (H, W, C), C 1, 3 or 4; float in 0…1 or 8-bit levels, any device.
         mask: Shape (H, W), 1 where the picture is transparent, as LoadImage gives it.
-        into: Where the result may be written, shape (H, W, 3): fresh memory costs time.
 
     Returns:
-        Shape (H, W, 3), contiguous, and whether values had to be clipped.
+        Shape (H, W, 3), contiguous; the tensor's own memory where that is possible.
     """
-    if frame.dtype == torch.uint8 and frame.shape[-1] == 3 and mask is None:
-        return np.ascontiguousarray(frame.detach().cpu().numpy()), False
     values = to_floats(frame)
     if values.shape[-1] == 4:
         values = _on_white(values[..., :3], values[..., 3:])
     if mask is not None:
         values = _on_white(values, 1 - to_floats(mask)[..., None])
-    levels, clipped = _to_levels(values, into if values.shape[-1] == 3 else None)
-    if levels.shape[-1] == 1:
-        levels = np.repeat(levels, 3, axis=-1)
+    return np.repeat(values, 3, axis=-1) if values.shape[-1] == 1 else values
+
+
+def in_unit(values: Floats) -> tuple[Floats, bool]:
+    """Values clipped to 0…1, and whether that changed a pixel; NaN becomes 0."""
+    # the bits of floats in 0…1 sort like whole numbers, those of all others lie above
+    if not values.size or int(values.view(np.uint32).max()) <= _MOST_BITS:
+        return values, False
+    # NaN fails both comparisons, so it counts as outside
+    inside = (values >= -TOLERANCE) & (values <= 1 + TOLERANCE)
+    numbers = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.clip(numbers, 0.0, 1.0), not bool(inside.all())
+
+
+def to_levels(values: Floats) -> tuple[Pixels8, bool]:
+    """RGB rounded to 8 bits, shape kept, and whether values had to be clipped."""
+    levels = np.empty(values.shape, np.uint8)
+    height, width, channels = values.shape
+    clipped = False
+    for rows in strips(height, width):
+        part, changed = in_unit(values[rows])
+        clipped = clipped or changed
+        target = levels[rows].reshape(-1, width * channels)
+        opencv().convertScaleAbs(part.reshape(target.shape), alpha=255.0, dst=target)
     return levels, clipped
-
-
-def _on_white(colour: Floats, alpha: Floats) -> Floats:
-    return np.ascontiguousarray(1 + (colour - 1) * alpha, np.float32)
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
@@ -109,23 +121,5 @@ def strips(height: int, width: int) -> Iterator[slice]:
         yield slice(first, min(height, first + rows))
 
 
-def _to_levels(values: Floats, into: Pixels8 | None) -> tuple[Pixels8, bool]:
-    """Round to 8 bits."""
-    cv2 = opencv()
-    levels = np.empty(values.shape, np.uint8) if into is None else into
-    height, width, channels = values.shape
-    clipped = False
-    for rows in strips(height, width):
-        part = values[rows]
-        # the bits of floats in 0…1 sort like whole numbers, those of all others lie above
-        if int(part.view(np.uint32).max()) > _MOST_BITS:
-            clipped = clipped or _is_outside(part)
-            part = np.clip(np.nan_to_num(part, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-        target = levels[rows].reshape(-1, width * channels)
-        cv2.convertScaleAbs(part.reshape(target.shape), alpha=255.0, dst=target)
-    return levels, clipped
-
-
-def _is_outside(values: Floats) -> bool:
-    """NaN fails both comparisons, so it counts as outside."""
-    return not bool(((values >= -TOLERANCE) & (values <= 1 + TOLERANCE)).all())
+def _on_white(colour: Floats, alpha: Floats) -> Floats:
+    return np.ascontiguousarray(1 + (colour - 1) * alpha, np.float32)

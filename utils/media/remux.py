@@ -15,7 +15,6 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import EncodeError, InputError
@@ -24,11 +23,10 @@ from .aac import sound_track
 from .clipfile import EncodedClip, EncodeOptions, Progress
 from .container import open_clip, picture_stream, sound_stream
 from .displaymatrix import is_upright
-from .filefootage import file_sound
+from .filefootage import file_sound, scanned
 from .mp4 import copied_stream, open_mp4, write_packets
 from .pcm import Pcm, exactly, pcm_of
-from .reader import Reader
-from .scan import Scan, scan
+from .scan import Scan
 from .sps import is_plain
 from .timeline import Timeline
 from .types import FileClip, Size
@@ -118,7 +116,8 @@ class _Source:
         _check_picture(self._picture, options)
         if not indexed:
             _check_first_frame(container, self._picture)
-        found = scan(container, self._picture, stop=stop)
+        found = scanned(container, self._picture, stop)
+        self._entry = found.first_dts
         self._timeline = _check_times(found, self._picture)
         frames, rate = len(self._timeline.shown), self._timeline.rate
         _check_window(clip, frames / rate)
@@ -175,7 +174,7 @@ class _Source:
         if self._clip.sound is not None:
             pcm = pcm_of(self._clip.sound)
         else:
-            pcm = file_sound(self._clip.source, self._span.start_s)
+            pcm = file_sound(self._clip.source, self._span.start_s, entry=self._entry)
         if pcm is None:
             return None
         return exactly(pcm, round((self._span.end_s - self._span.start_s) * pcm.sample_rate_hz))
@@ -234,18 +233,15 @@ def _check_picture(stream: VideoStream, options: EncodeOptions) -> None:
 
 def _check_first_frame(container: InputContainer, stream: VideoStream) -> None:
     """Formats other than MP4 tell of a rotation only on the first frame."""
-    for frame in Reader(container, stream, None, stop=None):
-        if isinstance(frame, VideoFrame):
-            if round(frame.rotation / 90) % 4 or frame.interlaced_frame:
-                raise _UnfitError
-            container.seek(0)
-            return
-    raise _UnfitError
+    frame = next(container.decode(stream), None)
+    if frame is None or round(frame.rotation / 90) % 4 or frame.interlaced_frame:
+        raise _UnfitError
+    container.seek(0)
 
 
 def _check_times(found: Scan, stream: VideoStream) -> Timeline:
     """One picture a slot, at a rate that is constant as exactly as the stamps can say."""
-    if found.damaged or found.untimed or not found.stamps:
+    if found.damaged or not found.stamped or not found.stamps:
         raise _UnfitError
     timeline = found.timeline(stream)
     if timeline.variable or envelope.frame_rate(timeline.rate) != timeline.rate:
