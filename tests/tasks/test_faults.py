@@ -117,9 +117,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("fault", "accepted"), UNKNOWN)
-def test_where_the_fate_is_open_the_row_is_unknown_and_is_never_sent_again(
-    world, fault, accepted
-):
+def test_where_the_fate_is_open_the_row_is_unknown_and_is_never_sent_again(world, fault, accepted):
     service = world.service()
     world.plan.add("submit", fault)
     with pytest.raises(TaskUnknownError, match="adopt"):
@@ -149,7 +147,7 @@ def test_a_submit_that_found_the_service_busy_is_sent_again_and_taken_once(world
 
 
 def test_the_service_says_how_long_to_wait_and_is_obeyed(world):
-    clock = FastClock(40)
+    clock = FastClock(200)
     seen: list[float] = []
 
     def busy(_, handle):
@@ -250,7 +248,9 @@ STATUS = [
 @pytest.mark.parametrize("fault", STATUS)
 def test_trouble_while_asking_is_ridden_out(world, fault):
     world.plan.add("status", fault, times=3)
-    assert outcome(world.service().start(request())).row.state is State.COLLECTED
+    assert (
+        outcome(world.service(clock=FastClock(400)).start(request())).row.state is State.COLLECTED
+    )
     assert world.plan.left == 0
     assert (world.submits, world.accepted) == (1, 1)
 
@@ -399,9 +399,7 @@ def test_a_file_that_is_gone_for_a_week_ends_failed(world):
     watch = service.start(request())
     until(lambda: watch.accepted() is not None)
     began = clock.now()
-    ask_until(
-        world, clock, step_s=2400, over=lambda: world.only_row().state is State.FAILED
-    )
+    ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state is State.FAILED)
     assert clock.now() - began >= FILE_GONE_FINAL_S
     with pytest.raises(TaskError):
         outcome(watch)

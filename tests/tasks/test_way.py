@@ -3,18 +3,394 @@
 from __future__ import annotations
 
 import json
+import threading
+from fractions import Fraction
 
+import pytest
+import torch
+from apixo_wan_animate.utils.errors import (
+    InputError,
+    LimitError,
+    SettingsError,
+    TaskError,
+)
+from apixo_wan_animate.utils.media.decode import decode
+from apixo_wan_animate.utils.media.encode import encode_clip
+from apixo_wan_animate.utils.media.probe import probe
+from apixo_wan_animate.utils.media.types import FileClip, FramesClip, Sound
+from apixo_wan_animate.utils.practice.faults import edited, instead
+from apixo_wan_animate.utils.tasks.request import (
+    PictureCharacter,
+    UrlCharacter,
+    UrlMotion,
+)
 from apixo_wan_animate.utils.tasks.states import State
 
-from .world import outcome, request
+from .clocks import FastClock
+from .world import H, W, clip, outcome, picture, request, until
 
 
 def test_a_request_becomes_a_file_with_a_sidecar(world):
-    result = outcome(world.service().start(request(prompt="a cat", seed=7)))
+    result = outcome(world.service().start(request(prompt=" a cat ", seed=7)))
     assert result.row.state is State.COLLECTED
-    assert result.file.stat().st_size > 0
+    assert result.file.parent == world.folders().output / "wan_animate"
     said = json.loads(result.file.with_suffix(".json").read_text())
     assert said["task_id"] == result.row.task_id
     assert said["request"]["prompt"] == "a cat"
     assert said["billable_seconds"] == 5
+    assert said["createTime"] < said["completeTime"]
+    assert {"character", "motion"} <= set(said["sources"])
     assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_clip_that_is_a_file_is_sent_too(world, tmp_path):
+    file = encode_clip(clip(), tmp_path / "clip.mp4").path
+    result = outcome(world.service().start(request(motion=FileClip(file))))
+    assert result.row.state is State.COLLECTED
+
+
+def test_the_row_tells_what_a_panel_wants_to_know(world):
+    row = outcome(world.service().start(request())).row
+    assert (row.kind, row.resolution, row.billable_s, row.clip_s) == ("replace", "480p", 5, 1.0)
+    assert row.created_at <= row.sending_at <= row.submitted_at <= row.succeeded_at
+    assert (world.folders().state / "thumbnails" / row.thumbnail).stat().st_size > 200
+
+
+# The same request again
+
+
+def test_a_finished_request_answers_from_its_file(world):
+    service = world.service()
+    first = outcome(service.start(request()))
+    second = outcome(service.start(request()))
+    assert (first.reused, second.reused) == (False, True)
+    assert second.file == first.file
+    assert world.submits == 1
+
+
+def test_a_finished_request_answers_in_the_next_comfyui_without_a_key(world):
+    service = world.service()
+    first = outcome(service.start(request()))
+    service.stop()
+    del world.environ["APIXO_API_KEY"]
+    second = outcome(world.service().start(request()))
+    assert (second.reused, second.file) == (True, first.file)
+
+
+def test_ten_identical_requests_at_once_make_one_submit(world):
+    service = world.service()
+    watches = [service.start(request()) for _ in range(10)]
+    assert len({outcome(watch).file for watch in watches}) == 1
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_an_equal_request_with_other_tensors_attaches(world):
+    service = world.service()
+    one = picture()
+    other = PictureCharacter(one.image.clone().permute(1, 0, 2).contiguous().permute(1, 0, 2))
+    watches = [service.start(request(character=c)) for c in (one, other)]
+    assert len({outcome(watch).row.id for watch in watches}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: request(2),
+        lambda: request(prompt="x"),
+        lambda: request(character=picture(2)),
+        lambda: request(motion=clip(2)),
+        lambda: request(motion=FramesClip(clip().frames, Fraction(9001, 1000))),
+    ],
+    ids=["seed", "prompt", "character", "motion", "frame rate"],
+)
+def test_another_request_is_submitted_on_its_own(world, other):
+    service = world.service()
+    watches = [service.start(request()), service.start(other())]
+    assert len({outcome(watch).row.id for watch in watches}) == 2
+    assert world.submits == 2
+
+
+def test_where_the_file_was_deleted_it_is_fetched_again(world):
+    service = world.service()
+    first = outcome(service.start(request()))
+    first.file.unlink()
+    second = outcome(service.start(request()))
+    assert second.reused
+    assert second.file.is_file()
+    assert world.submits == 1
+
+
+def test_where_the_link_is_dead_too_the_error_offers_to_forget(world):
+    service = world.service()
+    outcome(service.start(request())).file.unlink()
+    world.plan.add("file", instead(404), times=99, path="/files/practice-")
+    with pytest.raises(TaskError, match="forget"):
+        outcome(service.start(request()))
+    assert world.only_row().state is State.COLLECTED
+    service.forget(world.only_row().id)
+    world.heal()
+    assert not outcome(service.start(request())).reused
+    assert world.submits == 2
+
+
+def test_sound_is_put_back_also_when_a_deleted_file_is_fetched_again(world):
+    service = world.service()
+    wanted = request(prompt="practice:silent", motion=clip(sound=True, frames=18))
+    first = outcome(service.start(wanted))
+    assert probe(first.file).sound is not None
+    assert not list((world.folders().state / "sounds").glob("*"))
+    first.file.unlink()
+    assert probe(outcome(service.start(wanted)).file).sound is not None
+
+
+def test_sound_that_is_not_wanted_is_neither_sent_nor_put_back(world):
+    motion = clip(sound=True, frames=18)
+    wanted = request(prompt="practice:silent", motion=motion, keep_sound=False)
+    assert probe(outcome(world.service().start(wanted)).file).sound is None
+
+
+def test_the_sound_that_is_put_back_is_the_sources(world):
+    t = torch.arange(32_000) / 16_000
+    tone = Sound(torch.sin(2 * torch.pi * 440 * t)[None] * 0.5, 16_000)
+    motion = FramesClip(clip(frames=18).frames, Fraction(9), tone)
+    file = outcome(world.service().start(request(prompt="practice:silent", motion=motion))).file
+    heard = decode(file).sound
+    assert heard is not None
+    spectrum = torch.fft.rfft(heard.waveform[0][:16_000]).abs()
+    assert abs(int(spectrum.argmax()) * heard.sample_rate_hz / 16_000 - 440) < 10
+
+
+# Parts that are shared
+
+
+def uploads(world) -> int:
+    return world.remote.counts["upload"]
+
+
+def test_four_characters_with_one_clip_upload_the_clip_once(world):
+    service = world.service()
+    motion = clip()
+    watches = [service.start(request(character=picture(n), motion=motion)) for n in range(4)]
+    for watch in watches:
+        outcome(watch)
+    assert uploads(world) == 5
+    assert world.accepted == 4
+
+
+def test_a_second_run_uploads_nothing(world):
+    service = world.service()
+    outcome(service.start(request(1)))
+    service.stop()
+    before = world.remote.counts["upload_bytes"]
+    outcome(world.service().start(request(2)))
+    assert world.remote.counts["upload_bytes"] == before
+
+
+def test_an_upload_that_died_is_noticed_and_replaced(world):
+    service = world.service()
+    outcome(service.start(request(1)))
+    world.plan.add("file", instead(404), path="/files/")
+    outcome(service.start(request(2)))
+    assert uploads(world) == 3
+
+
+def test_one_that_leaves_does_not_take_the_shared_clip_along(world):
+    service = world.service()
+    motion, release = clip(), threading.Event()
+
+    def slow(_, handle):
+        release.wait(20)
+        return handle()
+
+    world.plan.add("upload", slow, times=9)
+    watches = [service.start(request(character=picture(n), motion=motion)) for n in range(2)]
+    until(lambda: uploads(world) >= 2)
+    watches[0].leave()
+    release.set()
+    assert outcome(watches[1]).row.state is State.COLLECTED
+    until(lambda: len(world.rows()) == 1)
+    assert world.accepted == 1
+
+
+def test_when_an_upload_fails_all_who_wait_for_it_are_told_and_nothing_is_submitted(world):
+    service = world.service()
+    motion = clip()
+    world.plan.add("upload", instead(500), times=99)
+    watches = [service.start(request(character=picture(n), motion=motion)) for n in range(3)]
+    for watch in watches:
+        with pytest.raises(Exception, match="did not take"):
+            outcome(watch)
+    assert world.rows() == []
+    assert world.submits == 0
+
+
+# Addresses
+
+
+def test_media_that_lie_at_addresses_are_used_as_they_are(world, tmp_path):
+    outcome(world.service().start(request()))
+    (task,) = world.dashboard()
+    links = {"character": UrlCharacter(task["image_url"]), "motion": UrlMotion(task["video_url"])}
+    before = uploads(world)
+    row = outcome(world.service().start(request(2, **links))).row
+    assert uploads(world) == before
+    assert row.billable_s == 5
+
+
+def test_a_link_that_we_made_stands_for_what_lies_behind_it(world):
+    service = world.service()
+    first = outcome(service.start(request()))
+    (task,) = world.dashboard()
+    links = {"character": UrlCharacter(task["image_url"]), "motion": UrlMotion(task["video_url"])}
+    second = outcome(service.start(request(**links)))
+    assert second.reused
+    assert second.row.id == first.row.id
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.1.2.3/clip.mp4", "http://169.254.169.254/clip.mp4", "ftp://x.test/c.mp4"]
+)
+def test_an_address_that_must_not_be_read_is_refused_before_anything_is_sent(world, url):
+    with pytest.raises(InputError):
+        outcome(world.service().start(request(motion=UrlMotion(url))))
+    assert world.rows() == []
+    assert (world.submits, uploads(world)) == (0, 1) or world.submits == 0
+
+
+# Refusals of our own
+
+
+def test_without_a_key_both_ways_on_are_named_before_anything_is_encoded(world):
+    del world.environ["APIXO_API_KEY"]
+    with pytest.raises(SettingsError, match=r"APIXO_API_KEY.*APIXO_WAN_PRACTICE"):
+        outcome(world.service().start(request()))
+    assert world.rows() == []
+    assert uploads(world) == 0
+
+
+def test_the_daily_limit_stops_a_submit_and_leaves_no_row(world):
+    world.environ["APIXO_WAN_DAILY_SECONDS"] = "9"
+    service = world.service()
+    outcome(service.start(request(1)))
+    with pytest.raises(LimitError, match="5 s of your daily limit of 9 s"):
+        outcome(service.start(request(2)))
+    assert [row.state for row in world.rows()] == [State.COLLECTED]
+    assert world.submits == 1
+
+
+def test_a_picture_that_the_service_does_not_take_is_refused_and_leaves_no_row(world):
+    small = PictureCharacter(torch.rand(90, 120, 3))
+    with pytest.raises(InputError, match="200 px"):
+        outcome(world.service().start(request(character=small)))
+    assert world.rows() == []
+    assert world.submits == 0
+
+
+# Nothing secret
+
+
+def test_no_key_and_no_signed_link_is_written_down(world):
+    key = "practice"
+
+    def signed(answer):
+        data = answer["data"]
+        if "resultJson" in data:
+            (url,) = json.loads(data["resultJson"])["resultUrls"]
+            links = json.dumps({"resultUrls": [f"{url}?X-Signature=verysecret"]})
+            return {**answer, "data": {**data, "resultJson": links}}
+        return answer
+
+    world.plan.add("status", edited(signed), times=99)
+    result = outcome(world.service().start(request()))
+    assert "verysecret" in result.result_url
+    written = [p for p in world.folder.rglob("*") if p.is_file() and "remote" not in p.parts]
+    assert any(p.name.startswith("ledger") for p in written)
+    assert not [p for p in written if b"verysecret" in p.read_bytes()]
+    ledger = (world.folders().state / "ledger.sqlite3").read_bytes()
+    assert f"Bearer {key}".encode() not in ledger
+
+
+def test_a_result_whose_link_was_signed_is_fetched_again_by_asking_anew(world):
+    def signed(answer):
+        data = answer["data"]
+        if "resultJson" in data:
+            (url,) = json.loads(data["resultJson"])["resultUrls"]
+            links = json.dumps({"resultUrls": [f"{url}?X-Signature=verysecret"]})
+            return {**answer, "data": {**data, "resultJson": links}}
+        return answer
+
+    world.plan.add("status", edited(signed), times=99)
+    service = world.service()
+    outcome(service.start(request())).file.unlink()
+    assert outcome(service.start(request())).file.is_file()
+
+
+# Typed ids
+
+
+def test_a_task_id_alone_is_enough_on_another_machine(world, tmp_path):
+    first = outcome(world.service().start(request()))
+    other = type(world)(tmp_path / "elsewhere")
+    other.environ = dict(world.environ)
+    try:
+        result = outcome(other.service().collect(first.row.task_id))
+        assert result.file.read_bytes() == first.file.read_bytes()
+        assert not result.reused
+    finally:
+        other.close()
+    assert world.submits == 1
+
+
+def test_a_task_id_of_ours_gives_the_file_that_is_there(world):
+    service = world.service()
+    first = outcome(service.start(request()))
+    assert outcome(service.collect(first.row.task_id)).file == first.file
+
+
+def test_an_id_that_the_service_does_not_know_is_told_after_a_minute(world):
+    watch = world.service(clock=FastClock(200)).collect("no-such-task")
+    with pytest.raises(TaskError, match="knows no task no-such-task"):
+        outcome(watch)
+    assert world.rows() == []
+
+
+@pytest.mark.parametrize("typed", ["", "a b", "../x", "x" * 300, "ä"])
+def test_an_id_that_can_be_none_is_refused_without_asking(world, typed):
+    with pytest.raises(InputError):
+        outcome(world.service().collect(typed))
+    assert world.remote.counts["status"] == 0
+
+
+# Practice
+
+
+def test_practice_goes_to_its_own_service_and_is_marked(world):
+    world.environ |= {"APIXO_WAN_PRACTICE": "1"}
+    del world.environ["APIXO_API_KEY"]
+    service = world.service_with_own_hosts()
+    result = outcome(service.start(request()))
+    assert result.row.practice
+    assert result.row.task_id.startswith("practice-")
+    assert "PRACTICE" in result.file.name
+    said = json.loads(result.file.with_suffix(".json").read_text())
+    assert (said["practice"], said["billable_seconds"]) == (True, 0)
+    assert world.remote.counts.all() == {}
+
+
+def test_practice_results_never_answer_for_real_requests(world):
+    world.environ["APIXO_WAN_PRACTICE"] = "1"
+    service = world.service_with_own_hosts()
+    outcome(service.start(request()))
+    service.stop()
+    world.environ["APIXO_WAN_PRACTICE"] = "0"
+    assert not outcome(world.service().start(request())).reused
+    assert world.accepted == 1
+
+
+def test_practice_does_not_meet_the_daily_limit(world):
+    world.environ |= {"APIXO_WAN_PRACTICE": "1", "APIXO_WAN_DAILY_SECONDS": "1"}
+    assert outcome(world.service_with_own_hosts().start(request())).row.practice
+
+
+def test_sizes_in_these_tests_differ():
+    assert len({H, W, *picture().image.shape[:2]}) == 4

@@ -98,16 +98,23 @@ class World:
             temp=self.folder / "temp",
         )
 
-    def service(self, *, clock: Clock | None = None, resume: bool = True) -> TaskService:
+    def service(self, *, clock: Clock | None = None) -> TaskService:
+        """One more ComfyUI on this user folder, with uploads going to the remote service."""
+        return self._make(Surroundings(hosts=lambda settings, name: [self.host()]), clock)
+
+    def service_with_own_hosts(self) -> TaskService:
+        """One that chooses hosts by its settings, as outside of tests."""
+        return self._make(Surroundings(), None)
+
+    def _make(self, surroundings: Surroundings, clock: Clock | None) -> TaskService:
         made = TaskService(
             self.folders(),
             SettingsStore(self.folders().state, self.environ),
             transport=self.transport,
             clock=clock or FastClock(HURRY),
-            surroundings=Surroundings(hosts=lambda settings, name: [self.host()]),
+            surroundings=surroundings,
         )
-        if resume:
-            made.resume()
+        made.resume()
         self._services.append(made)
         return made
 

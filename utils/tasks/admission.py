@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..addresses import is_loopback
 from ..apixo.client import check_task_id
 from ..errors import InputError, Stopped, TaskError
 from ..media.mux import save_sound
@@ -162,7 +163,7 @@ class Admission:
         rows = self._desk.ledger.by_task(task_id)
         row = next((r for r in rows if r.origin == remote.origin), rows[0] if rows else None)
         if row is None:
-            self._refuse_strange_id(task_id, practice=remote.practice)
+            self._refuse_strange_id(task_id, settings)
             self._desk.remotes.check_ready(settings)
             with self._admitting:
                 new = NewTask(remote.origin, remote.practice)
@@ -171,13 +172,15 @@ class Admission:
                     self._stages.follow(row)
         self._meet(row, watch, None)
 
-    def _refuse_strange_id(self, task_id: str, *, practice: bool) -> None:
-        if task_id.startswith(PRACTICE_PREFIX):
+    def _refuse_strange_id(self, task_id: str, settings: Settings) -> None:
+        # A practice service that is named as the base address is met as any other.
+        named = is_loopback(settings.base_url) and not settings.practice
+        if task_id.startswith(PRACTICE_PREFIX) and not named:
             raise InputError(
                 f"{task_id} is a practice task of another installation or of long ago. "
                 "Practice tasks end with the ComfyUI that made them; run the request again."
             )
-        if practice:
+        if settings.practice:
             raise InputError(
                 f"Practice mode is on, and {task_id} is no practice task. "
                 "Switch practice mode off to collect it from APIXO."
