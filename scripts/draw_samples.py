@@ -26,8 +26,9 @@ from sketch import FINE, Sheet
 FRAME_RATE_FPS = 30
 SOUND_RATE_HZ = 48_000
 SECONDS = 4
-# Weighted prediction at this preset depends on where its memory happens to lie.
-ENCODER = {"preset": "veryfast", "crf": "19", "threads": "1", "x264-params": "weightp=0"}
+BT709, LIMITED_RANGE = 1, 1
+# Weights and the tree of macroblocks depend on where x264's memory happens to lie.
+ENCODER = {"preset": "veryfast", "crf": "19", "threads": "1", "x264-params": "weightp=0:mbtree=0"}
 SHEET_WIDTH, SHEET_HEIGHT = 400, 560
 
 
@@ -235,6 +236,9 @@ def write_clip(target: Path, frame: Callable[[int], np.ndarray], sound: np.ndarr
         )
         picture.height, picture.width = first.shape[:2]
         picture.pix_fmt = "yuv420p"
+        context = picture.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
         track = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
         track.bit_rate = 96_000
         for index in range(FRAME_RATE_FPS * SECONDS):
@@ -264,7 +268,7 @@ def to_video_frame(rgb: np.ndarray) -> av.VideoFrame:
     planes = [yuv[..., 0].ravel(), half[..., 0].ravel(), half[..., 1].ravel()]
     pixels = np.rint(np.concatenate(planes)).astype(np.uint8).reshape(height * 3 // 2, width)
     frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
-    frame.colorspace, frame.color_range = 1, 1
+    frame.colorspace, frame.color_range = BT709, LIMITED_RANGE
     return frame
 
 

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from ..errors import DecodeError, Stopped
 
-TINY_AREA_PX = 100_000
+TINY_AREA_PX = 60_000
 
 
 def open_clip(path: Path) -> Any:

@@ -99,7 +99,6 @@ def _write(
             composer.compose(canvas, index)
             made = canvas.frame()
             made.pts, made.time_base = index, 1 / survey.frame_rate
-            made.colorspace, made.color_range = frame.colorspace, frame.color_range
             result.mux(picture.encode(made))
             index += 1
     result.mux(picture.encode(None))
@@ -116,6 +115,9 @@ def _picture_stream(result: Any, survey: Survey) -> Any:
     stream.time_base = 1 / survey.frame_rate
     context = stream.codec_context
     context.time_base = 1 / survey.frame_rate
+    matrix, primaries, transfer, span = survey.colour_tags
+    context.colorspace, context.color_primaries = matrix, primaries
+    context.color_trc, context.color_range = transfer, span
     set_threads(stream, area_px)
     return stream
 

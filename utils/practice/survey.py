@@ -24,6 +24,7 @@ cv2: Any = opencv()
 _AREA_PX = {"480p": 832 * 480, "720p": 1280 * 720}
 _MULTIPLE_PX = 16
 _MOST_FRAMES = 36_000
+_UNSAID = 2
 _THUMB_PX = 96
 _SAMPLES = 9
 _FEWEST_SAMPLES = 5
@@ -37,6 +38,7 @@ class Survey:
         size: Of the result, in pixels.
         frame_rate: Frames per second.
         colour: How its numbers are to be read.
+        colour_tags: Matrix, primaries, transfer and range, by the numbers of H.273.
         tracked: The figure's way through it, in the pixels of pictures `thumb_width_px` wide.
         thumb_width_px: How wide those are.
         still: The footage without what moves, where the camera stands still.
@@ -45,6 +47,7 @@ class Survey:
     size: Size
     frame_rate: Fraction
     colour: Colour
+    colour_tags: tuple[int, int, int, int]
     tracked: Tracked
     thumb_width_px: int
     still: Canvas | None = None
@@ -53,7 +56,7 @@ class Survey:
 def result_size(shown: tuple[float, float], resolution: str) -> Size:
     """The result's size: the resolution's area, the clip's aspect, multiples of 16.
 
-    Clips of less than 0.1 megapixels, which only tests send, keep their area, so that a
+    Clips of less than 0.06 megapixels, which only tests send, keep their area, so that a
     thousand of them are quick.
     """
     width, height = shown
@@ -92,6 +95,7 @@ def look_over(path: Path, resolution: str, stop: Event) -> Survey:
         size=size,
         frame_rate=rate,
         colour=Colour(hd=int(first.colorspace) == 1, full_range=int(first.color_range) == 2),
+        colour_tags=_colour_tags(first),
         tracked=tracked,
         thumb_width_px=_thumb_size(size).width,
         still=still,
@@ -122,6 +126,12 @@ def _shown(stream: Any, frame: Any) -> tuple[float, float]:
     ratio = stream.sample_aspect_ratio or Fraction(1)
     width, height = frame.width * float(ratio), float(frame.height)
     return (height, width) if rotation_of(frame) % 180 else (width, height)
+
+
+def _colour_tags(frame: Any) -> tuple[int, int, int, int]:
+    names = ("colorspace", "color_primaries", "color_trc", "color_range")
+    matrix, primaries, transfer, span = (int(getattr(frame, name, _UNSAID)) for name in names)
+    return matrix, primaries, transfer, span
 
 
 def _expected_count(stream: Any) -> int:
