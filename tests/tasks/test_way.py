@@ -53,7 +53,19 @@ def test_the_row_tells_what_a_panel_wants_to_know(world):
     row = outcome(world.service().start(request())).row
     assert (row.kind, row.resolution, row.billable_s, row.clip_s) == ("replace", "480p", 5, 1.0)
     assert row.created_at <= row.sending_at <= row.submitted_at <= row.succeeded_at
+    assert row.thumbnail
     assert (world.folders().state / "thumbnails" / row.thumbnail).stat().st_size > 200
+
+
+@pytest.mark.parametrize("sides", [(216, 232), (1900, 2000)])
+def test_picture_and_sound_are_kept_whichever_part_ends_first(world, sides):
+    character = PictureCharacter(torch.rand(*sides, 3))
+    wanted = request(
+        prompt="practice:silent", character=character, motion=clip(sound=True, frames=18)
+    )
+    result = outcome(world.service().start(wanted))
+    assert result.row.thumbnail
+    assert probe(result.file).sound is not None
 
 
 # The same request again

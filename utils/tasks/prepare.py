@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..apixo.billing import billable_seconds
+from ..errors import WanAnimateError
 from .desk import Desk
 from .fingerprint import link_digest
 from .job import Job
 from .making import PartMaker
-from .parts import Medium, Part, PartKey, PartTable, Purpose
+from .parts import Hosted, Medium, Part, PartKey, PartTable, Purpose
 from .request import UrlCharacter, UrlMotion
-from .unexpected import as_ours
+from .unexpected import as_ours, report
 
 
 class Preparer:
@@ -50,7 +51,9 @@ class Preparer:
         )
         for medium, digest in ((request.character, character), (request.motion, motion)):
             part = self._make(medium, digest=digest, purpose=purpose)
-            job.parts.append(self._join(part, job.row.id, then=lambda _: self._look(job)))
+            job.parts.append(
+                self._join(part, job.row.id, then=lambda ended: self._arrived(job, ended))
+            )
         job.complete_parts()
         self._look(job)
         if job.stop.is_set():
@@ -96,6 +99,26 @@ class Preparer:
             self._maker.begin(joined)
         return joined
 
+    def _arrived(self, job: Job, part: Part) -> None:
+        """One part has ended: keep its files before they go, and go on when it was the last."""
+        try:
+            if part.result is not None:
+                self._keep(job, part.result)
+        except (OSError, WanAnimateError) as error:
+            report(error)  # without them the task still works
+        self._look(job)
+
+    def _keep(self, job: Job, hosted: Hosted) -> None:
+        """Copy what must outlive the part; the next part may take long."""
+        name = str(job.row.id)
+        kept: dict[str, str] = {}
+        if hosted.sound is not None:
+            kept["sound"] = keep_beside(hosted.sound, self._desk.sounds / f"{name}.m4a")
+        if hosted.thumbnail is not None:
+            kept["thumbnail"] = keep_beside(hosted.thumbnail, self._desk.thumbnails / f"{name}.jpg")
+        if kept:
+            job.update(self._desk.ledger.note(job.row.id, **kept))
+
     def _look(self, job: Job) -> None:
         """Go on when every part has ended; each of them calls it, and the last one counts."""
         if not job.take_prepared():
@@ -119,12 +142,9 @@ class Preparer:
             return
         uploads = [hosted.upload for hosted in (character, motion) if hosted.upload is not None]
         self._desk.shelf.need(job.row.id, uploads)
-        name = str(job.row.id)
         changes = {
             "clip_s": motion.clip_s,
             "billable_s": None if motion.clip_s is None else billable_seconds(motion.clip_s),
-            "sound": keep_beside(motion.sound, self._desk.sounds / f"{name}.m4a"),
-            "thumbnail": keep_beside(character.thumbnail, self._desk.thumbnails / f"{name}.jpg"),
         }
         job.warnings = character.warnings + motion.warnings
         job.update(self._desk.ledger.note(job.row.id, **changes))
