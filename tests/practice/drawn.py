@@ -30,7 +30,7 @@ def make_clip(path, *, size=(416, 240), count=24, rate=Fraction(24), sound="aac"
     rng = np.random.default_rng(2)
     small = rng.integers(90, 180, (5, 8, 3), dtype=np.uint8)
     ground = cv2.resize(small, size, interpolation=cv2.INTER_CUBIC)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         track = container.add_stream(sound, rate=48000, layout="stereo") if sound else None

@@ -183,18 +183,8 @@ def test_the_shortest_clips_are_answered(folder, character, count):
 
 def test_a_clip_that_breaks_off_is_answered_as_far_as_it_goes(folder, character):
     whole = make_clip(folder / "whole.mp4", count=60, sound="")
-    fast = folder / "fast.mp4"
-    with (
-        av.open(str(whole)) as source,
-        av.open(str(fast), "w", options={"movflags": "faststart"}) as target,
-    ):
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
     broken = folder / "broken.mp4"
-    broken.write_bytes(fast.read_bytes()[: int(fast.stat().st_size * 0.6)])
+    broken.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
     assert 5 < len(frames_of(made(folder, character, broken, name="b2.mp4"))) < 60
 
 
