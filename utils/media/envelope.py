@@ -43,10 +43,8 @@ def picture_size(size: Size) -> Size:
             f"The picture is {_spell(size)}; the shorter side must have at least "
             f"{SIDE_LEAST_PX} px. Use a larger picture, or scale this one up."
         )
-    factor = min(1.0, PICTURE_SIDE_MOST_PX / max(size.width, size.height))
-    if factor == 1.0:
-        return size
-    return Size(max(1, round(size.width * factor)), max(1, round(size.height * factor)))
+    longer = max(size.width, size.height)
+    return size if longer <= PICTURE_SIDE_MOST_PX else scaled(size, PICTURE_SIDE_MOST_PX / longer)
 
 
 def clip_size(size: Size, *, max_pixels: int | None = None) -> Size:
@@ -79,16 +77,19 @@ def clip_size(size: Size, *, max_pixels: int | None = None) -> Size:
     return _scaled_even(size, factor)
 
 
-def scaled_by(size: Size, factor: float) -> Size:
-    """A clip's size made smaller, never below the shortest side that the service takes."""
-    shorter = min(size.width, size.height)
-    return _scaled_even(size, max(factor, SIDE_LEAST_PX / shorter))
+def scaled(size: Size, factor: float) -> Size:
+    """A size made smaller, its sides rounded so that none is too long beside the other."""
+    return _no_longer(round(size.width * factor), round(size.height * factor))
 
 
 def _scaled_even(size: Size, factor: float) -> Size:
     shortest = math.ceil(SIDE_LEAST_PX / 2) * 2
     width = max(shortest, math.floor(size.width * factor / 2 + 1e-6) * 2)
     height = max(shortest, math.floor(size.height * factor / 2 + 1e-6) * 2)
+    return _no_longer(width, height)
+
+
+def _no_longer(width: int, height: int) -> Size:
     most = LONGER_SIDE_MOST * min(width, height)
     return Size(min(width, most), min(height, most))
 

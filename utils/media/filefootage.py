@@ -59,7 +59,8 @@ class FileFootage:
             frame = _first_frame(file, stop)
             self._geometry = geometry_of(file.picture, frame)
             self._is_hdr = int(file.picture.codec_context.color_trc) in _HDR_TRANSFERS
-        self._cut = self._found.damaged or missing_bytes(clip.source) > 0
+        if self._plan.reaches_end and (self._found.damaged or missing_bytes(clip.source)):
+            raise _damaged("it is cut off", self._plan, len(self._plan.slots))
 
     @property
     def size(self) -> Size:
@@ -103,8 +104,8 @@ class FileFootage:
                 last, written = made, first + count
                 if written >= self.frame_count:
                     return
-        if last is None or reader.damage or self._cut:
-            raise _damaged(reader.damage or "it ends before its end", self._plan, written)
+        if last is None or reader.damage:
+            raise _damaged(reader.damage or "no picture comes", self._plan, written)
         for _ in range(written, self.frame_count):
             yield last
 

@@ -109,16 +109,16 @@ def _candidates(rgb: Pixels8) -> Iterator[EncodedPicture]:
     """Files of falling size: lossless, then falling quality, then fewer pixels."""
     cv2 = opencv()
     yield _encoded(rgb, ".png", ())
-    size = size_of(rgb)
+    whole, size = rgb, size_of(rgb)
     while True:
         for quality in JPEG_QUALITIES:
             sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
             options = (cv2.IMWRITE_JPEG_QUALITY, quality)
             yield _encoded(rgb, ".jpg", (*options, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling))
-        size = Size(round(size.width * SHRINK), round(size.height * SHRINK))
+        size = envelope.scaled(size, SHRINK)
         if min(size.width, size.height) < envelope.SIDE_LEAST_PX:
             return
-        rgb = resized(rgb, size)
+        rgb = resized(whole, size)
 
 
 def _encoded(rgb: Pixels8, extension: str, options: tuple[int, ...]) -> EncodedPicture:

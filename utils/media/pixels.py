@@ -122,4 +122,4 @@ def strips(height: int, width: int) -> Iterator[slice]:
 
 
 def _on_white(colour: Floats, alpha: Floats) -> Floats:
-    return np.ascontiguousarray(1 + (colour - 1) * alpha, np.float32)
+    return np.ascontiguousarray(colour * alpha + (1 - alpha), np.float32)
