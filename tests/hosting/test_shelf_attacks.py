@@ -130,6 +130,16 @@ def test_parts_of_two_links_do_not_make_a_third(served, refused):
         refused(".".join(mixed))
 
 
+def test_a_link_to_one_clip_opens_no_other_clip(served, refused, make_file, quiet, stop):
+    token = served.tokens[".mp4"]
+    expires_at = int(token.split(".")[1], 16)
+    other = served.shelf.publish(
+        make_file(500), extension=".mp4", expires_at=expires_at, progress=quiet, stop=stop
+    )
+    assert served.ask(served.shelf.token(other, expires_at=expires_at))[0] == 200
+    refused(".".join([other.split(".")[0], *token.split(".")[1:]]))
+
+
 def test_a_longer_life_cannot_be_written_into_a_link(served, refused):
     file_id, expires, mac, extension = served.tokens[".mp4"].split(".")
     for changed in [f"{int(expires, 16) + 1:x}", "ffffffffffff", "1", "0", f"0{expires}",

@@ -24,9 +24,8 @@ NAMES = ("auto", "store", "self", "temporary", *(s.key for s in TEMPORARY_SERVIC
 """What `choose` understands: a way, or one of the temporary hosts alone."""
 
 _NOTHING = (
-    "Wan Animate has no way yet to hand your media to the service, which reads them from public "
-    "addresses. Choose one of four, all of them on the page "
-    f"{SETTINGS_PAGE}. "
+    "There is no way to host media yet, and the service reads them from public addresses only. "
+    f"Choose one of four, all of them on the page {SETTINGS_PAGE}. "
     "(1) Object store: set APIXO_WAN_STORE to a bucket of your own, as in s3://bucket/prefix. "
     "(2) This ComfyUI: set APIXO_WAN_PUBLIC_URL if it has a public address. "
     "(3) Temporary public hosts: set APIXO_WAN_TEMPORARY_HOST=1 if strangers who get the link "
