@@ -13,6 +13,7 @@ import { toastFor } from "./lib/toasts.js";
 
 const TAB = "apixo-wan-tasks";
 const TOAST_MS = 8000;
+const NEWS_MS = 300;
 /** Hidden setting: both renderers draw a badge anew when a setting that it reads changes. */
 const PRACTICE_SHOWN = "apixo.practice_shown";
 
@@ -145,8 +146,19 @@ function welcome() {
   host.toast({ severity: "info", summary: t("toast.welcome"), detail: t("toast.welcomeDetail") });
 }
 
+let newsTimer = 0;
+
+/** Look at the tasks soon, once for many pieces of news. */
+function refreshSoon() {
+  if (!panel?.isOpen() || newsTimer) return;
+  newsTimer = setTimeout(() => {
+    newsTimer = 0;
+    void panel.refresh();
+  }, NEWS_MS);
+}
+
 function listen() {
-  api.addEventListener("apixo.tasks", () => panel?.isOpen() && void panel.refresh());
+  api.addEventListener("apixo.tasks", refreshSoon);
   api.addEventListener("apixo.ended", ({ detail }) => {
     const toast = toastFor(detail, texts);
     if (toast) host.toast(toast);
@@ -154,7 +166,7 @@ function listen() {
   api.addEventListener("apixo.settings", () => void learnStatus());
   api.addEventListener("reconnected", () => {
     void learnStatus();
-    if (panel?.isOpen()) void panel.refresh();
+    refreshSoon();
   });
 }
 
@@ -185,6 +197,8 @@ async function bringSamples(workflow) {
   try {
     const placed = await placeSamples(names, inputFolder);
     if (!placed.length) return;
+    // The loaders' lists of files are from when the page was opened.
+    await app.reloadNodeDefs();
     host.toast({ severity: "info", summary: texts.t("toast.samples"), detail: placed.join(", ") });
   } catch (error) {
     console.info("Wan Animate (APIXO): a sample file could not be placed.", error.message);

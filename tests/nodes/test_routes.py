@@ -9,7 +9,6 @@ import stat
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest

@@ -1,0 +1,430 @@
+"""Write the example workflows and the sample files that they load.
+
+    python scripts/draw_templates.py
+
+Each workflow is described here once, in the form that every page from ComfyUI 0.23 on reads. Their
+pictures are taken from a real page by `scripts/take_screenshots.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # its neighbours are no package
+
+from draw_samples import draw
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "web" / "samples"
+TEMPLATES = ROOT / "example_workflows"
+
+FOX, WALK, DANCE = "wan_animate_fox.png", "wan_animate_walk.mp4", "wan_animate_dance.mp4"
+FOXES = {"blue": 105, "green": 45, "violet": 130}
+"""Recoloured foxes: by how much the hue is turned, in OpenCV's half degrees."""
+
+REQUEST: tuple[tuple[str, Any], ...] = (
+    ("frame_rate", 0.0), ("type", "replace"), ("resolution", "480p"), ("prompt", ""),
+    ("seed", 0), ("control_after_generate", "fixed"), ("provider", "key default"),
+    ("host", "auto"), ("sound", "keep"),
+)  # fmt: skip
+FRAMES: tuple[tuple[str, Any], ...] = (
+    ("decode_frames", True), ("first_frame", 0), ("frame_count", 0), ("every_nth", 1),
+    ("longest_side", 0),
+)  # fmt: skip
+URLS: tuple[tuple[str, Any], ...] = (("character_url", ""), ("motion_url", ""))
+MEDIA = (
+    ("character", "IMAGE"), ("character_mask", "MASK"), ("motion", "VIDEO"),
+    ("motion_frames", "IMAGE"), ("audio", "AUDIO"),
+)  # fmt: skip
+RESULT = (
+    ("frames", "IMAGE"), ("video", "VIDEO"), ("audio", "AUDIO"), ("frame_rate", "FLOAT"),
+    ("task_id", "STRING"), ("result_url", "STRING"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a node has: sockets, and widgets in the order in which their values are stored."""
+
+    inputs: tuple[tuple[str, str], ...] = ()
+    outputs: tuple[tuple[str, str], ...] = ()
+    widgets: tuple[tuple[str, Any], ...] = ()
+    size: tuple[int, int] = (320, 120)
+    named: bool = False
+
+
+KINDS = {
+    "ApixoWanAnimate": Kind(MEDIA, RESULT, REQUEST + FRAMES + URLS, (420, 900)),
+    "ApixoWanSubmit": Kind(
+        MEDIA, (("task", "APIXO_WAN_TASK"), ("task_id", "STRING")), REQUEST + URLS, (420, 520)
+    ),
+    "ApixoWanCollect": Kind(
+        (("task", "APIXO_WAN_TASK"),), RESULT, (("task_id", ""), *FRAMES), (420, 620)
+    ),
+    "ApixoUploadImage": Kind(
+        (("image", "IMAGE"), ("mask", "MASK")), (("url", "STRING"),), (("host", "auto"),)
+    ),
+    "ApixoUploadVideo": Kind(
+        (("video", "VIDEO"), ("frames", "IMAGE"), ("audio", "AUDIO")),
+        (("url", "STRING"),),
+        (("frame_rate", 0.0), ("host", "auto"), ("sound", "keep")),
+        (320, 180),
+    ),
+    "LoadImage": Kind(
+        (),
+        (("IMAGE", "IMAGE"), ("MASK", "MASK")),
+        (("image", FOX), ("upload", "image")),
+        (320, 420),
+    ),
+    "LoadVideo": Kind((), (("VIDEO", "VIDEO"),), (("file", WALK), ("upload", "image")), (320, 340)),
+    "GetVideoComponents": Kind(
+        (("video", "VIDEO"),), (("images", "IMAGE"), ("audio", "AUDIO"), ("fps", "FLOAT"))
+    ),
+    "ImageStitch": Kind(
+        (("image1", "IMAGE"), ("image2", "IMAGE")),
+        (("IMAGE", "IMAGE"),),
+        (("direction", "right"), ("match_image_size", True), ("spacing_width", 0),
+         ("spacing_color", "white")),
+        (320, 180),
+    ),
+    "CreateVideo": Kind(
+        (("images", "IMAGE"), ("audio", "AUDIO")), (("VIDEO", "VIDEO"),), (("fps", 30.0),)
+    ),
+    "SaveVideo": Kind(
+        (("video", "VIDEO"),), (),
+        (("filename_prefix", "wan_animate/side_by_side"), ("format", "auto"), ("codec", "auto")),
+        (420, 420),
+    ),
+    "CreateList": Kind(
+        tuple((f"inputs.input{n}", "IMAGE") for n in range(4)), (("list", "IMAGE"),), (), (220, 140)
+    ),
+    "PreviewAny": Kind((("source", "*"),), (), (), (420, 160)),
+    "VHS_LoadVideo": Kind(
+        (), (("IMAGE", "IMAGE"), ("frame_count", "INT"), ("audio", "AUDIO"),
+             ("video_info", "VHS_VIDEOINFO")),
+        (("video", WALK), ("force_rate", 0), ("custom_width", 0), ("custom_height", 0),
+         ("frame_load_cap", 0), ("skip_first_frames", 0), ("select_every_nth", 1)),
+        (320, 480), named=True,
+    ),
+    "VHS_VideoInfoLoaded": Kind(
+        (("video_info", "VHS_VIDEOINFO"),),
+        (("fps🟦", "FLOAT"), ("frame_count🟦", "INT"), ("duration🟦", "FLOAT"),
+         ("width🟦", "INT"), ("height🟦", "INT")),
+    ),
+    "VHS_VideoCombine": Kind(
+        (("images", "IMAGE"), ("audio", "AUDIO")), (("Filenames", "VHS_FILENAMES"),),
+        (("frame_rate", 30), ("loop_count", 0), ("filename_prefix", "wan_animate/combined"),
+         ("format", "video/h264-mp4"), ("pix_fmt", "yuv420p"), ("crf", 19),
+         ("save_metadata", False), ("trim_to_audio", False), ("pingpong", False),
+         ("save_output", True)),
+        (420, 560), named=True,
+    ),
+    "MarkdownNote": Kind((), (), (("", ""),), (420, 420)),
+}  # fmt: skip
+
+
+@dataclass
+class Graph:
+    """A workflow in the making."""
+
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    links: list[list[Any]] = field(default_factory=list)
+
+    def add(
+        self, kind: str, at: tuple[int, int], *, title: str = "", mode: int = 0, **widgets: Any
+    ) -> int:
+        """Put a node into the graph; gives its number."""
+        what = KINDS[kind]
+        values = {name: widgets.get(name, value) for name, value in what.widgets}
+        node: dict[str, Any] = {
+            "id": len(self.nodes) + 1, "type": kind, "pos": list(at), "size": list(what.size),
+            "flags": {}, "order": len(self.nodes), "mode": mode,
+            "inputs": [{"name": n, "type": t, "link": None} for n, t in what.inputs],
+            "outputs": [{"name": n, "type": t, "links": []} for n, t in what.outputs],
+            "properties": {} if kind == "MarkdownNote" else {"Node name for S&R": kind},
+            "widgets_values": values if what.named else list(values.values()),
+        }  # fmt: skip
+        if title:
+            node["title"] = title
+        self.nodes.append(node)
+        return len(self.nodes)
+
+    def wire(self, source: tuple[int, str], target: tuple[int, str]) -> None:
+        """Draw a link; a widget of the target becomes a socket where that is its name."""
+        start, end = self.nodes[source[0] - 1], self.nodes[target[0] - 1]
+        outputs = [output["name"] for output in start["outputs"]]
+        slot = outputs.index(source[1])
+        inputs = [socket["name"] for socket in end["inputs"]]
+        kind = start["outputs"][slot]["type"]
+        if target[1] not in inputs:
+            widget = {"name": target[1]}
+            end["inputs"].append({"name": target[1], "type": kind, "link": None, "widget": widget})
+            inputs.append(target[1])
+        number = len(self.links) + 1
+        into = inputs.index(target[1])
+        self.links.append([number, source[0], slot, target[0], into, kind])
+        start["outputs"][slot]["links"].append(number)
+        end["inputs"][into]["link"] = number
+
+    def note(self, text: str, *, height: int = 420) -> None:
+        """Explain the workflow, left of everything."""
+        self.add("MarkdownNote", (-460, 0), title="Read me")
+        self.nodes[-1]["widgets_values"] = [text.strip()]
+        self.nodes[-1]["size"][1] = height
+
+    def write(self, name: str) -> None:
+        """Write it as a template of this name."""
+        content = {
+            "last_node_id": len(self.nodes), "last_link_id": len(self.links), "nodes": self.nodes,
+            "links": self.links, "groups": [], "config": {}, "extra": {}, "version": 0.4,
+        }  # fmt: skip
+        TEMPLATES.mkdir(exist_ok=True)
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        (TEMPLATES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+FREE = """
+**Free to try:** switch on *Practice mode* in Settings → Wan Animate (APIXO), then press **Run**. \
+Practice needs no key, costs nothing, and marks every frame PRACTICE. The sample files are put \
+into your input folder when this workflow is opened.
+
+**For real:** enter your APIXO key in the same settings, and choose there how your files reach \
+the service. You pay for each second of the clip, for 5 seconds at least.
+"""
+
+
+def replace_a_person() -> None:
+    """The shortest way: a picture and a clip."""
+    graph = Graph()
+    graph.note(f"""
+# Replace a person in footage
+
+The fox takes the place of the person who walks through the park. Light, camera and background \
+stay as they are.
+
+1. **Load Image**: your character, best seen whole and from the front.
+2. **Load Video**: your footage with one person in it.
+3. **Run**. The line under the node says what is happening; the result plays in the node and lies \
+in `output/wan_animate`.
+{FREE}
+The same picture, clip and seed are never bought twice. Change the **seed** for a new take.
+""", height=560)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("LoadVideo", (0, 480))
+    node = graph.add("ApixoWanAnimate", (380, 0), type="replace")
+    graph.wire((picture, "IMAGE"), (node, "character"))
+    graph.wire((clip, "VIDEO"), (node, "motion"))
+    graph.write("Replace a person in footage")
+
+
+def animate_a_picture() -> None:
+    """The other type: the picture moves."""
+    graph = Graph()
+    graph.note(f"""
+# Animate a picture
+
+The character of the picture moves like the person in the clip; the background is the picture's.
+
+- **type** is *animate* here. With *replace* the character would enter the clip instead.
+- Picture and clip work best with the same framing: a whole body for a whole body.
+- Sound: the clip's music goes up with it, and is put back if the result comes back silent. \
+**sound** *none* leaves it out.
+{FREE}
+""", height=500)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("LoadVideo", (0, 480), file=DANCE)
+    node = graph.add("ApixoWanAnimate", (380, 0), type="animate")
+    graph.wire((picture, "IMAGE"), (node, "character"))
+    graph.wire((clip, "VIDEO"), (node, "motion"))
+    graph.write("Animate a picture")
+
+
+def video_helper_suite() -> None:
+    """Frames in and out, with the loader and the writer that many graphs have."""
+    graph = Graph()
+    graph.note(f"""
+# Frames through VideoHelperSuite
+
+Needs the pack *ComfyUI-VideoHelperSuite*.
+
+- **Load Video** (VHS) gives frames and sound; **Video Info** gives their rate. Both go into \
+*motion_frames*, *audio* and *frame_rate* of Wan Animate: a rate is needed for frames, and says \
+how long the clip is.
+- **Video Combine** (VHS) writes the result's frames with the rate and the sound that came back.
+{FREE}
+""", height=480)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("VHS_LoadVideo", (0, 480))
+    info = graph.add("VHS_VideoInfoLoaded", (0, 1020))
+    node = graph.add("ApixoWanAnimate", (380, 0))
+    out = graph.add("VHS_VideoCombine", (860, 0))
+    graph.wire((picture, "IMAGE"), (node, "character"))
+    graph.wire((clip, "IMAGE"), (node, "motion_frames"))
+    graph.wire((clip, "audio"), (node, "audio"))
+    graph.wire((clip, "video_info"), (info, "video_info"))
+    graph.wire((info, "fps🟦"), (node, "frame_rate"))
+    graph.wire((node, "frames"), (out, "images"))
+    graph.wire((node, "audio"), (out, "audio"))
+    graph.wire((node, "frame_rate"), (out, "frame_rate"))
+    graph.write("Frames through VideoHelperSuite")
+
+
+def four_characters() -> None:
+    """A list: as many tasks as it has pictures, all at once."""
+    graph = Graph()
+    graph.note(f"""
+# One clip, four characters
+
+**Create List** hands four pictures to one node. That makes four tasks, all under way at the same \
+time: four results in little more than the time of one. The clip is uploaded once.
+
+- Each task is billed by itself: four times the seconds of the clip.
+- *decode_frames* is off here, so that no memory goes to frames; the videos are in \
+`output/wan_animate`, and all four are in the tasks panel on the left.
+- Add or remove pictures as you like. A *batch* of pictures is refused: it could mean several \
+things.
+{FREE}
+""", height=560)  # fmt: skip
+    names = [FOX, *(f"wan_animate_fox_{colour}.jpg" for colour in FOXES)]
+    pictures = [
+        graph.add("LoadImage", (340 * (n % 2), 460 * (n // 2)), image=name)
+        for n, name in enumerate(names)
+    ]
+    clip = graph.add("LoadVideo", (0, 940))
+    several = graph.add("CreateList", (700, 0))
+    node = graph.add("ApixoWanAnimate", (960, 0), decode_frames=False)
+    for number, picture in enumerate(pictures):
+        graph.wire((picture, "IMAGE"), (several, f"inputs.input{number}"))
+    graph.wire((several, "list"), (node, "character"))
+    graph.wire((clip, "VIDEO"), (node, "motion"))
+    graph.write("One clip, four characters")
+
+
+def submit_and_collect() -> None:
+    """Two halves: the queue does not wait in between."""
+    graph = Graph()
+    graph.note(f"""
+# Submit now, collect later
+
+1. **Run.** *Submit* hands the task in, and the queue is free as soon as it is accepted. Go on \
+with other work; close ComfyUI if you like.
+2. **Later**: select *Collect*, press **Ctrl+M** to unmute it, and run again. *Submit* answers \
+from its first run without a new bill, and *Collect* brings the result into the graph.
+
+A task id alone is enough for *Collect*, also on another machine: type it in, or use *To graph* \
+in the tasks panel. The result is fetched into `output/wan_animate` in any case.
+{FREE}
+""", height=540)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("LoadVideo", (0, 480))
+    submit = graph.add("ApixoWanSubmit", (380, 0))
+    collect = graph.add("ApixoWanCollect", (860, 0), mode=2)
+    graph.wire((picture, "IMAGE"), (submit, "character"))
+    graph.wire((clip, "VIDEO"), (submit, "motion"))
+    graph.wire((submit, "task"), (collect, "task"))
+    graph.write("Submit now, collect later")
+
+
+def upload_nodes() -> None:
+    """The uploads alone, for anything that wants a URL."""
+    graph = Graph()
+    graph.note(f"""
+# From media to URLs
+
+**Upload Image** and **Upload Video** put a picture or a clip where your settings say, and give \
+its URL: for the *…_url* inputs of Wan Animate, or for any other node that wants one.
+
+- Nothing of your workflow goes along: no metadata, a random name.
+- A link may be signed: whoever has it can read the file until it expires. It is visible in this \
+graph and in ComfyUI's history, so share them with care.
+{FREE}
+""", height=480)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("LoadVideo", (0, 480))
+    image = graph.add("ApixoUploadImage", (380, 0))
+    video = graph.add("ApixoUploadVideo", (380, 480))
+    graph.wire((picture, "IMAGE"), (image, "image"))
+    graph.wire((clip, "VIDEO"), (video, "video"))
+    for source, y in ((image, 0), (video, 480)):
+        graph.wire((source, "url"), (graph.add("PreviewAny", (760, y)), "source"))
+    graph.write("Pictures and clips to URLs")
+
+
+def side_by_side() -> None:
+    """What core nodes make of it: the footage beside the result."""
+    graph = Graph()
+    graph.note(f"""
+# Result beside the footage
+
+Everything after Wan Animate is ComfyUI's own: **Get Video Components** takes the footage apart, \
+**Stitch Images** lays the result beside it, **Create Video** and **Save Video** write both as one \
+clip with the sound.
+
+- The result's own video is in `output/wan_animate`; this one lies beside it.
+- Long clips need memory for all their frames. *longest_side* and *every_nth* of Wan Animate make \
+them smaller while they are read.
+{FREE}
+""", height=500)  # fmt: skip
+    picture = graph.add("LoadImage", (0, 0))
+    clip = graph.add("LoadVideo", (0, 480))
+    node = graph.add("ApixoWanAnimate", (380, 0))
+    parts = graph.add("GetVideoComponents", (860, 0))
+    both = graph.add("ImageStitch", (860, 180))
+    made = graph.add("CreateVideo", (860, 420))
+    saved = graph.add("SaveVideo", (1240, 0))
+    graph.wire((picture, "IMAGE"), (node, "character"))
+    graph.wire((clip, "VIDEO"), (node, "motion"))
+    graph.wire((clip, "VIDEO"), (parts, "video"))
+    graph.wire((parts, "images"), (both, "image1"))
+    graph.wire((node, "frames"), (both, "image2"))
+    graph.wire((both, "IMAGE"), (made, "images"))
+    graph.wire((node, "audio"), (made, "audio"))
+    graph.wire((node, "frame_rate"), (made, "fps"))
+    graph.wire((made, "VIDEO"), (saved, "video"))
+    graph.write("Result beside the footage")
+
+
+def recoloured(picture: np.ndarray, *, turn: int) -> np.ndarray:
+    """The same fox in another colour."""
+    hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + turn) % 180
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+
+
+def write_samples() -> None:
+    """Draw the sample files under names that no user's file bears."""
+    SAMPLES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = draw(Path(folder))
+        shutil.copy(drawn.character, SAMPLES / FOX)
+        shutil.copy(drawn.motion, SAMPLES / WALK)
+        shutil.copy(drawn.motion_portrait, SAMPLES / DANCE)
+    fox = cv2.imdecode(np.fromfile(SAMPLES / FOX, np.uint8), cv2.IMREAD_COLOR)
+    for colour, turn in FOXES.items():
+        _, data = cv2.imencode(".jpg", recoloured(fox, turn=turn), [cv2.IMWRITE_JPEG_QUALITY, 88])
+        (SAMPLES / f"wan_animate_fox_{colour}.jpg").write_bytes(data.tobytes())
+
+
+def main() -> None:
+    """Write everything."""
+    write_samples()
+    for write in (
+        replace_a_person, animate_a_picture, video_helper_suite, four_characters,
+        submit_and_collect, upload_nodes, side_by_side,
+    ):  # fmt: skip
+        write()
+    for path in [*sorted(SAMPLES.iterdir()), *sorted(TEMPLATES.glob("*.json"))]:
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
