@@ -14,8 +14,12 @@ from .errors import InputError
 
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_STAND_INS = ipaddress.ip_network("198.18.0.0/15")
 _LOCAL_SUFFIXES = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa")
 _LONGEST_URL = 4096
+_SHOWN_PATH = 12
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_AFTER_LINKS = ".,;:!?)]}"
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -33,8 +37,15 @@ class AddressRule:
     allow_loopback: bool = False
     exempt: frozenset[str] = frozenset()
 
-    def allows(self, address: IPAddress, origin: str) -> bool:
-        """Whether this address may be connected to for a link of this origin."""
+    def allows(self, address: IPAddress, origin: str, *, named: bool = False) -> bool:
+        """Whether this address may be connected to for a link of this origin.
+
+        Args:
+            address: What would be connected to.
+            origin: Of the link, as `origin_of` writes it.
+            named: The link has a name, which was looked up. Proxies that sit in the network
+                interface give every name a stand-in from a range that nobody uses otherwise.
+        """
         bare = _embedded(address)
         if bare.is_link_local or bare.is_multicast or bare.is_unspecified:
             return False
@@ -42,7 +53,7 @@ class AddressRule:
             return True
         if bare.is_loopback:
             return self.allow_loopback
-        return bare.is_global and not bare.is_reserved
+        return (bare.is_global and not bare.is_reserved) or (named and bare in _STAND_INS)
 
 
 def check_url(url: str, rule: AddressRule) -> None:
@@ -89,20 +100,23 @@ def origin_of(url: str) -> str:
 
 
 def redact(url: str) -> str:
-    """A link as a message may show it: its origin and the end of its path, never a query."""
+    """A link as a message may show it: its origin and the end of its path, never a query.
+
+    Of a long path only the end is shown, since many a link is secret by its path alone.
+    """
     try:
         parts = _split(url)
-        origin = origin_of(url)
     except InputError:
         return "(no valid address)"
-    name = parts.path.rsplit("/", 1)[-1]
-    if not name:
-        return origin
-    return (
-        f"{origin}/…{name[-24:]}"
-        if len(parts.path) > len(name) + 1 or len(name) > 24
-        else (f"{origin}/{name}")
-    )
+    origin, path = origin_of(url), parts.path.rstrip("/")
+    if len(path) <= _SHOWN_PATH + 1 and "/" not in path[1:]:
+        return origin + path
+    return f"{origin}/…{path.rsplit('/', 1)[-1][-_SHOWN_PATH:]}"
+
+
+def redact_links(text: str) -> str:
+    """A text of others with its links as `redact` shows them."""
+    return _LINK.sub(lambda found: redact(found.group().rstrip(_AFTER_LINKS)), text)
 
 
 def is_plain(url: str) -> bool:

@@ -1,33 +1,31 @@
 """The only place that talks HTTP.
 
 Reads and uploads are repeated where the connection failed; what is sent by `post_once` leaves at
-most once. A status is not an error here, since only the caller knows what it means; no message
-shows the query of an address.
+most once. A status is not an error here, since only the caller knows what it means; no message,
+no log line and no chained error shows the query of an address.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
-from requests.sessions import Session
-from urllib3.exceptions import HTTPError
+from requests.utils import requote_uri
 from urllib3.util.retry import Retry
 
 from .addresses import AddressRule, origin_of
 from .clock import Clock
 from .errors import TransportError
-from .transport_bodies import FileBody, Progress, chunks, form_parts, inflated, too_large
-from .transport_call import Call, send_call, translated
-from .transport_connection import Exchange, new_session
+from .transport_bodies import FileBody, Form, Progress, chunks, read_body
+from .transport_call import Call, open_reply
+from .transport_connection import Patience, WatchedAdapter
 from .transport_download import (
     Downloaded,
     DownloadProgress,
@@ -37,14 +35,21 @@ from .transport_download import (
     media_type_of,
     total_bytes,
 )
+from .transport_retry_after import retry_after_s
+from .transport_watch import Watch, keep_links_out_of_logs
 
 __all__ = ["DownloadProgress", "Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
 
-SILENCE_LIMIT_S = 30.0
 REPLY_LIMIT_BYTES = 1024 * 1024
-_MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_RETRIED = frozenset({"GET", "HEAD", "PUT"})
+_MOST_REDIRECTS = 5
+_REPEATED = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_PASSING = frozenset({500, 502, 503, 504})
+"""Statuses after which a file is asked for, or sent, once more."""
+
+_UPLOAD_SILENCE_S = 120.0
+_UPLOAD_LEAST_S = 300.0
+_UPLOAD_SLOWEST_BYTES_PER_S = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,17 @@ class Reply:
     Attributes:
         status: HTTP status.
         headers: By lower-case name.
-        body: At most the limit asked for.
-        url: Where it came from, after redirects.
+        body: Uncompressed, at most the limit asked for. Where the status says that the request
+            failed, it is what could be read, perhaps nothing.
+        url: Where it came from.
+        retry_after_s: How long the other side wants to be left alone, None where it says nothing.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    url: str
+    url: str = field(repr=False)
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,21 +88,26 @@ class Probe:
     total_bytes: int | None
     media_type: str
     first: bytes
-    final_url: str
+    final_url: str = field(repr=False)
 
 
 class Transport:
     """HTTP for every other room; safe to use from many threads.
 
     Args:
-        clock: Measures how long a request takes.
+        clock: For the waits between attempts at a download, and to read `Retry-After`.
     """
 
     def __init__(self, clock: Clock) -> None:
+        keep_links_out_of_logs()
         self._clock = clock
-        self._own = threading.local()
+        self._kept = WatchedAdapter(_patience())
 
-    def get(  # noqa: PLR0913 - every bound of a read is its caller's to set
+    def close(self) -> None:
+        """Close the connections that are kept for further reads."""
+        self._kept.close()
+
+    def get(
         self,
         url: str,
         *,
@@ -102,33 +115,27 @@ class Transport:
         params: Mapping[str, str] | None = None,
         limit_bytes: int = REPLY_LIMIT_BYTES,
         timeout_s: float = 30.0,
-        rule: AddressRule | None = None,
         stop: Event | None = None,
-        redirects: bool = True,
     ) -> Reply:
-        """Read something small; headers go to the first origin only.
+        """Read something small from a place that its owner configured; follows no redirect.
 
         Args:
             url: What is read.
-            headers: Sent to the origin of `url`, never on to another.
+            headers: Sent to that origin and to no other.
             params: Added as the query.
-            limit_bytes: The most that is read, after any compression.
-            timeout_s: How long the whole may take.
-            rule: Which addresses may be reached; None where the owner configured the place.
-            stop: Ends it at the next chunk.
-            redirects: Follow them; else the redirect itself is the reply.
+            limit_bytes: The most that is read, before and after any compression.
+            timeout_s: How long the whole may take, repeats included.
+            stop: Ends it within half a second, but for the making of a connection.
 
         Raises:
             NotSentError: The connection was never made.
             TransportError: No whole reply.
-            InputError: The address is not allowed.
             Stopped: `stop` was set.
         """
-        sent = dict(headers or {})
-        call = Call("GET", url, sent, params=params, rule=rule, redirects=redirects)
-        with self._reply(call, silence_s=timeout_s) as response:
-            body = self._small(response, limit_bytes=limit_bytes, timeout_s=timeout_s, stop=stop)
-            return _read(response, body)
+        call = Call("GET", url, headers or {}, params=params)
+        watch = Watch(url, stop=stop, limit_s=timeout_s, silence_s=timeout_s)
+        with _reply(self._kept, call, watch) as response:
+            return self._read(response, watch, limit_bytes)
 
     def post_once(
         self,
@@ -141,24 +148,25 @@ class Transport:
     ) -> Reply:
         """Send a request that must not be sent twice: fresh connection, no redirect, no repeat.
 
+        Args:
+            url: Where it goes.
+            headers: Sent to that origin and to no other.
+            json_body: What is sent.
+            timeout_s: How long the whole may take.
+            limit_bytes: The largest reply, before and after any compression.
+
         Raises:
             NotSentError: The connection was never made; nothing of the request has left.
             TransportError: Anything after that: the request may have arrived.
         """
-        content = json.dumps(json_body, ensure_ascii=True).encode()
+        content = json.dumps(json_body, allow_nan=False).encode()
         sent = {**(headers or {}), "Content-Type": "application/json", "Connection": "close"}
-        call = Call("POST", url, sent, data=content)
-        with new_session(Retry(0, redirect=False)) as session:
-            response, exchange = send_call(session, call, silence_s=timeout_s)
-            try:
-                body = self._small(
-                    response, limit_bytes=limit_bytes, timeout_s=timeout_s, stop=None
-                )
-                return _read(response, body)
-            except (requests.RequestException, HTTPError, OSError) as error:
-                raise translated(error, exchange) from error
-            finally:
-                response.close()
+        watch = Watch(url, limit_s=timeout_s, silence_s=timeout_s, once=True)
+        with (
+            _fresh(Retry(0, read=False)) as adapter,
+            _reply(adapter, Call("POST", url, sent, body=content), watch) as response,
+        ):
+            return self._read(response, watch, limit_bytes)
 
     def upload(  # noqa: PLR0913 - one word for each thing a form or a bare file needs
         self,
@@ -169,47 +177,41 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
         file_field: str = "",
+        file_name: str = "upload",
+        media_type: str = "application/octet-stream",
         progress: Progress | None = None,
         stop: Event | None = None,
         rule: AddressRule | None = None,
-        media_type: str = "application/octet-stream",
-        file_name: str = "",
     ) -> Reply:
         """Send a file, streamed: as the bare body, or as one part of a form.
 
         Args:
-            method: PUT or POST.
+            method: PUT, which is repeated where it failed, or POST.
             url: Where it goes; redirects are not followed.
             file: What is sent.
             headers: Sent with it.
             fields: The form's other fields.
             file_field: The form's field for the file; "" sends the bare file.
-            progress: Told bytes of the file handed over, and in all.
-            stop: Ends it at the next chunk.
-            rule: Which addresses may be reached; None where the owner configured the place.
+            file_name: What the file is called in the form.
             media_type: Of the file.
-            file_name: What a form calls the file; its own name is never told.
+            progress: Told bytes of the file handed over, and in all; starts over with a repeat.
+            stop: Ends it within half a second.
+            rule: Which addresses may be reached; None where the owner configured the place.
 
         Raises:
             NotSentError: The connection was never made.
             TransportError: No whole reply.
-            InputError: The address is not allowed.
+            InputError: The address is not allowed, or the file cannot be read.
             Stopped: `stop` was set.
         """
-        before, after, content_type = b"", b"", media_type
-        if file_field:
-            before, after, content_type = form_parts(
-                file_name or f"upload{file.suffix}",
-                field=file_field,
-                fields=fields or {},
-                media_type=media_type,
-            )
-        with FileBody(file, before=before, after=after, progress=progress, stop=stop) as body:
-            sent = {"Content-Type": content_type, **(headers or {})}
-            call = Call(method, url, sent, data=body, rule=rule, redirects=False)
-            with self._reply(call, silence_s=120.0) as response:
-                content = self._small(response, timeout_s=60.0, stop=stop)
-                return _read(response, content)
+        form = Form(file_field, file_name, media_type, fields or {}) if file_field else None
+        with FileBody(file, form=form, progress=progress) as body, _fresh(_file_patience()) as way:
+            sent = {"Content-Type": form.content_type if form else media_type, **(headers or {})}
+            call = Call(method, url, sent, body=body if len(body) else b"")
+            limit_s = _UPLOAD_LEAST_S + len(body) / _UPLOAD_SLOWEST_BYTES_PER_S
+            watch = Watch(url, rule, stop, limit_s=limit_s, silence_s=_UPLOAD_SILENCE_S)
+            with _reply(way, call, watch) as response:
+                return self._read(response, watch, REPLY_LIMIT_BYTES)
 
     def send(
         self,
@@ -223,12 +225,16 @@ class Transport:
         """Send a request without a body, such as DELETE, that does no harm when repeated.
 
         Raises:
-            As `get`.
+            NotSentError: The connection was never made.
+            TransportError: No whole reply.
+            InputError: The address is not allowed.
         """
-        call = Call(method, url, dict(headers or {}), rule=rule, redirects=False)
-        with self._reply(call, silence_s=timeout_s) as response:
-            body = self._small(response, timeout_s=timeout_s, stop=None)
-            return _read(response, body)
+        watch = Watch(url, rule, limit_s=timeout_s, silence_s=timeout_s)
+        with (
+            _fresh(_patience()) as adapter,
+            _reply(adapter, Call(method, url, headers or {}), watch) as response,
+        ):
+            return self._read(response, watch, REPLY_LIMIT_BYTES)
 
     def probe(
         self,
@@ -241,40 +247,27 @@ class Transport:
     ) -> Probe:
         """Read the beginning of a file by a ranged GET, also where the host ignores the range.
 
+        An empty file is status 200 without bytes, also where the host finds the range impossible.
+
         Raises:
-            As `get`.
+            NotSentError: The connection was never made.
+            TransportError: No usable reply.
+            InputError: The address, or one that it redirects to, is not allowed.
+            Stopped: `stop` was set.
         """
-        call = Call("GET", url, {"Range": f"bytes=0-{max(1, first_bytes) - 1}"}, rule=rule)
-        with self._reply(call, silence_s=timeout_s) as response:
+        headers = {"Range": f"bytes=0-{max(1, first_bytes) - 1}"}
+        watch = Watch(url, rule, stop, limit_s=timeout_s, silence_s=timeout_s)
+        with _followed(_file_patience(), Call("GET", url, headers), watch) as response:
+            total = total_bytes(response)
+            if response.status_code == 416 and total == 0:
+                return Probe(200, 0, media_type_of(response), b"", str(response.url))
             first = b""
-            for chunk in self._chunks(response, timeout_s=timeout_s, stop=stop):
+            for chunk in chunks(response):
                 first += chunk
                 if len(first) >= first_bytes:
                     break
-            return Probe(
-                response.status_code,
-                total_bytes(response),
-                media_type_of(response),
-                first[:first_bytes],
-                response.url,
-            )
-
-    @contextmanager
-    def stream(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        rule: AddressRule | None,
-        silence_s: float = SILENCE_LIMIT_S,
-    ) -> Generator[requests.Response, None, None]:
-        """A reply whose body is read piece by piece; for `download`.
-
-        Raises:
-            As `get`.
-        """
-        with self._reply(Call("GET", url, dict(headers), rule=rule), silence_s=silence_s) as found:
-            yield found
+            kind, final = media_type_of(response), str(response.url)
+            return Probe(response.status_code, total, kind, first[:first_bytes], final)
 
     def download(
         self,
@@ -294,85 +287,118 @@ class Transport:
             limit_bytes: The largest file allowed.
             rule: Which addresses may be reached.
             progress: Told bytes received, and in all or None.
-            stop: Ends it at the next chunk.
+            stop: Ends it within half a second.
 
         Raises:
-            RefusedLinkError: The answer is an error or a page.
-            TransportError: It broke off too often, or is larger than allowed.
+            RefusedLinkError: The answer is an error or a page, or larger than allowed.
+            TransportError: It broke off too often.
             InputError: The address is not allowed.
             Stopped: `stop` was set.
+            OSError: `target` cannot be written.
         """
-        wish = Wish(url, target, limit_bytes, rule, progress, stop)
-        return fetch(self, wish, self._clock)
+        return fetch(_stream, Wish(url, target, limit_bytes, rule, progress, stop), self._clock)
 
-    def _small(
-        self,
-        response: requests.Response,
-        *,
-        timeout_s: float,
-        stop: Event | None,
-        limit_bytes: int = REPLY_LIMIT_BYTES,
-    ) -> bytes:
-        where = origin_of(response.url)
-        body = bytearray()
-        for chunk in self._chunks(response, timeout_s=timeout_s, stop=stop):
-            body += chunk
-            if len(body) > limit_bytes:
-                raise too_large(where, limit_bytes)
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit() and len(body) < int(announced):
-            raise TransportError(
-                f"{where} broke off after {len(body)} of {announced} bytes. Run again."
-            )
-        encoding = response.headers.get("Content-Encoding", "")
-        return inflated(bytes(body), encoding, limit_bytes=limit_bytes, where=where)
-
-    def _chunks(
-        self, response: requests.Response, *, timeout_s: float, stop: Event | None
-    ) -> Iterator[bytes]:
-        end = self._clock.monotonic() + timeout_s
-        return chunks(
-            response.raw,
-            overdue=lambda: self._clock.monotonic() > end,
-            stop=stop,
-            where=origin_of(response.url),
-        )
-
-    @contextmanager
-    def _reply(self, call: Call, *, silence_s: float) -> Generator[requests.Response, None, None]:
-        """The reply to a call, redirects followed, closed at the end; errors are ours."""
-        exchange = Exchange(call.url)
-        response: requests.Response | None = None
+    def _read(self, response: requests.Response, watch: Watch, limit_bytes: int) -> Reply:
+        """The whole reply; of one that says that the request failed, as much as can be had."""
+        status, wrong, body = response.status_code, "", b""
+        succeeded = 200 <= status < 300
         try:
-            for _ in range(_MOST_REDIRECTS + 1):
-                response, exchange = send_call(self._session(), call, silence_s=silence_s)
-                target = response.headers.get("Location", "")
-                if not (call.redirects and response.status_code in _REDIRECTS and target):
-                    yield response
-                    return
-                response.close()
-                call = call.redirected(urljoin(response.url, target))
-            raise TransportError(
-                f"{origin_of(call.url)} redirects more than {_MOST_REDIRECTS} times. "
-                "Use the address at which the file really lies."
-            )
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise translated(error, exchange) from error
+            body, wrong = read_body(response, limit_bytes=limit_bytes)
+        except TransportError:
+            if succeeded:
+                raise
+        if wrong and succeeded:
+            raise TransportError(f"The reply of {origin_of(watch.url)} {wrong}. Try again.")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        wait_s = retry_after_s(headers, now=self._clock.now())
+        return Reply(status, headers, body, str(response.url), wait_s)
+
+
+@contextmanager
+def _fresh(retry: Retry) -> Generator[WatchedAdapter, None, None]:
+    """A way out whose connections nobody used before, and nobody will use again."""
+    adapter = WatchedAdapter(retry)
+    try:
+        yield adapter
+    finally:
+        adapter.close()
+
+
+@contextmanager
+def _reply(
+    adapter: WatchedAdapter, call: Call, watch: Watch
+) -> Generator[requests.Response, None, None]:
+    """The reply to a call, closed at the end; errors are ours."""
+    with watch.running():
+        response = open_reply(adapter, call, watch)
+        try:
+            yield response
         finally:
-            if response is not None:
-                response.close()
-
-    def _session(self) -> Session:
-        session: Session | None = getattr(self._own, "session", None)
-        if session is None:
-            retry = Retry(
-                2, redirect=False, status=0, allowed_methods=_RETRIED, backoff_factor=0.3,
-                raise_on_status=False,
-            )  # fmt: skip
-            session = self._own.session = new_session(retry)
-        return session
+            response.close()
 
 
-def _read(response: requests.Response, body: bytes) -> Reply:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, body, response.url)
+@contextmanager
+def _followed(retry: Retry, call: Call, watch: Watch) -> Generator[requests.Response, None, None]:
+    """The reply to a call after its redirects, each of which is checked like the first address."""
+    for _ in range(_MOST_REDIRECTS + 1):
+        with _fresh(retry) as adapter, _reply(adapter, call, watch) as response:
+            target = response.headers.get("Location", "")
+            if response.status_code not in _REDIRECTS or not target:
+                yield response
+                return
+            call = Call(call.method, _next_url(call.url, target), call.headers)
+            watch.url = call.url
+    raise TransportError(
+        f"{origin_of(call.url)} redirects more than {_MOST_REDIRECTS} times. "
+        "Use the address at which the file really lies."
+    )
+
+
+def _next_url(url: str, target: str) -> str:
+    """Where a redirect leads; its bytes came as Latin-1, and were meant as UTF-8."""
+    try:
+        text = target.encode("latin-1").decode("utf-8", "replace")
+        return requote_uri(urljoin(url, text)).partition("#")[0]
+    except (ValueError, requests.RequestException) as error:
+        raise TransportError(
+            f"{origin_of(url)} redirects to an address that is none. "
+            "Use the address at which the file really lies."
+        ) from error
+
+
+@contextmanager
+def _stream(
+    url: str, *, headers: Mapping[str, str], rule: AddressRule | None, stop: Event | None
+) -> Generator[requests.Response, None, None]:
+    """A reply whose body is read piece by piece; for `download`."""
+    watch = Watch(url, rule, stop, silence_s=60.0, paced=True)
+    with _followed(_file_patience(), Call("GET", url, headers), watch) as response:
+        yield response
+
+
+def _patience() -> Retry:
+    """Repeats what failed on the way, and leaves every status to the caller."""
+    return Patience(
+        2,
+        redirect=0,
+        status=0,
+        other=0,
+        allowed_methods=_REPEATED,
+        backoff_factor=0.3,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+
+
+def _file_patience() -> Retry:
+    """Repeats also where a host had trouble for a moment."""
+    return Patience(
+        3,
+        redirect=0,
+        other=0,
+        allowed_methods=_REPEATED,
+        backoff_factor=0.5,
+        status_forcelist=_PASSING,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )

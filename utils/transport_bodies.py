@@ -3,46 +3,89 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
-from .errors import Stopped, TransportError
+from requests import Response
+
+from .errors import InputError
+from .transport_call import BROKEN, broken
 
 CHUNK_BYTES = 64 * 1024
+_UNCHANGED = frozenset({"", "identity", "aws-chunked"})
+"""The last one is a trace of how a file went up to an object store; it is gone from the bytes."""
 
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Form:
+    """A form in which a file goes up.
+
+    Attributes:
+        file_field: The field of the file.
+        file_name: What the file is called there.
+        media_type: Of the file.
+        fields: The other fields.
+    """
+
+    file_field: str
+    file_name: str
+    media_type: str
+    fields: Mapping[str, str]
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def content_type(self) -> str:
+        """The header that names the boundary."""
+        return f"multipart/form-data; boundary={self.boundary}"
+
+    def before(self) -> bytes:
+        """The bytes in front of the file."""
+        lines: list[str] = []
+        for name, value in self.fields.items():
+            lines += [f"--{self.boundary}", f'Content-Disposition: form-data; name="{name}"']
+            lines += ["", value]
+        described = f'name="{self.file_field}"; filename="{self.file_name}"'
+        lines += [f"--{self.boundary}", f"Content-Disposition: form-data; {described}"]
+        lines += [f"Content-Type: {self.media_type}", "", ""]
+        return "\r\n".join(lines).encode()
+
+    def after(self) -> bytes:
+        """The bytes behind the file."""
+        return f"\r\n--{self.boundary}--\r\n".encode()
+
+
 class FileBody(io.RawIOBase):
-    """A file as a request's body, bare or as one part of a form.
+    """A file as a request's body, bare or in a form; read as it is sent.
 
     Args:
         file: What is sent.
-        before: Bytes in front of it.
-        after: Bytes behind it.
+        form: The form around it, or None.
         progress: Told bytes of the file that have been handed to the connection, and in all.
-        stop: Ends the upload with `Stopped` at the next chunk.
+
+    Raises:
+        InputError: The file cannot be read.
     """
 
     def __init__(
-        self,
-        file: Path,
-        *,
-        before: bytes = b"",
-        after: bytes = b"",
-        progress: Progress | None = None,
-        stop: Event | None = None,
+        self, file: Path, *, form: Form | None = None, progress: Progress | None = None
     ) -> None:
         super().__init__()
-        self._file = file.open("rb")
-        self._size = file.stat().st_size
-        self._before, self._after = before, after
-        self._progress, self._stop = progress, stop
+        self._before = form.before() if form else b""
+        self._after = form.after() if form else b""
+        self._progress = progress
         self._at = 0
+        try:
+            self._file = file.open("rb")
+            self._size = file.stat().st_size
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def __len__(self) -> int:
         return len(self._before) + self._size + len(self._after)
@@ -53,7 +96,8 @@ class FileBody(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if not self.closed:
+            self._file.close()
         super().close()
 
     def readable(self) -> bool:
@@ -68,26 +112,22 @@ class FileBody(io.RawIOBase):
         """How many bytes were read."""
         return self._at
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go to a byte of the whole body."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self)}[whence]
         self._at = min(max(0, start + offset), len(self))
         return self._at
 
-    def read(self, size: int = -1) -> bytes:  # type: ignore[override]
+    def read(self, size: int = -1, /) -> bytes:
         """The next bytes, at most a chunk of them.
 
         Raises:
-            Stopped: It was stopped.
+            InputError: The file cannot be read any more, or has become shorter.
         """
-        if self._stop is not None and self._stop.is_set():
-            raise Stopped("The upload was stopped. Run again to start it over.")
-        wanted = CHUNK_BYTES if size < 0 else max(size, 1)
-        data = self._piece(min(wanted, CHUNK_BYTES))
+        data = self._piece(CHUNK_BYTES if size < 0 else min(size, CHUNK_BYTES))
         self._at += len(data)
         if self._progress is not None and data:
-            sent = min(max(0, self._at - len(self._before)), self._size)
-            self._progress(sent, self._size)
+            self._progress(min(max(0, self._at - len(self._before)), self._size), self._size)
         return data
 
     def _piece(self, size: int) -> bytes:
@@ -95,89 +135,125 @@ class FileBody(io.RawIOBase):
         if at < len(self._before):
             return self._before[at : at + size]
         at -= len(self._before)
-        if at < self._size:
+        if at >= self._size:
+            return self._after[at - self._size :][:size]
+        try:
             self._file.seek(at)
-            return self._file.read(min(size, self._size - at))
-        at -= self._size
-        return self._after[at : at + size]
+            data = self._file.read(min(size, self._size - at))
+        except OSError as error:
+            raise _unreadable(error) from error
+        if not data and size:
+            raise InputError("The file became shorter while it went up. Run again.")
+        return data
 
 
-def form_parts(
-    file_name: str, *, field: str, fields: Mapping[str, str], media_type: str
-) -> tuple[bytes, bytes, str]:
-    """What stands around a file in a form, and the content type that names the boundary."""
-    boundary = secrets.token_hex(16)
-    lines: list[str] = []
-    for name, value in fields.items():
-        lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", value]
-    lines += [
-        f"--{boundary}",
-        f'Content-Disposition: form-data; name="{field}"; filename="{file_name}"',
-        f"Content-Type: {media_type}",
-        "",
-        "",
-    ]
-    before = "\r\n".join(lines).encode()
-    return before, f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+def _unreadable(error: OSError) -> InputError:
+    return InputError(
+        f"The file that should go up cannot be read ({error.strerror}). "
+        "Check that it is still there, and run again."
+    )
 
 
-def chunks(
-    raw: Any, *, overdue: Callable[[], bool], stop: Event | None, where: str
-) -> Iterator[bytes]:
-    """A reply's bytes as they come, undecoded.
-
-    Args:
-        raw: The reply of urllib3.
-        overdue: Whether the request has taken as long as it may.
-        stop: Ends the reading with `Stopped` at the next chunk.
-        where: The origin, for the message.
+def chunks(response: Response) -> Iterator[bytes]:
+    """A reply's bytes as they were sent, compressed or not.
 
     Raises:
-        TransportError: It takes too long.
-        Stopped: It was stopped.
+        TransportError: They stop coming.
+        Stopped: The request was stopped.
     """
     while True:
-        if stop is not None and stop.is_set():
-            raise Stopped("The transfer was stopped. Run again to go on.")
-        if overdue():
-            raise TransportError(
-                f"{where} sends its reply too slowly. Check the connection, and run again."
-            )
-        chunk = raw.read1(CHUNK_BYTES, decode_content=False)
+        try:
+            chunk: bytes = response.raw.read(CHUNK_BYTES, decode_content=False)
+        except BROKEN as error:
+            raise broken(error) from None
         if not chunk:
             return
         yield chunk
 
 
-def inflated(body: bytes, encoding: str, *, limit_bytes: int, where: str) -> bytes:
-    """A body without the compression that was not asked for, never beyond the limit.
+def read_body(response: Response, *, limit_bytes: int) -> tuple[bytes, str]:
+    """Read a small reply.
 
-    Raises:
-        TransportError: It is larger than the limit, damaged, or of an unknown encoding.
+    Returns:
+        What could be read of it, and what is wrong with that; "" where nothing is.
     """
-    word = encoding.strip().lower()
-    if word in {"", "identity"}:
-        return body
-    if word not in {"gzip", "x-gzip", "deflate"}:
-        raise TransportError(
-            f"{where} answered in the encoding “{word[:20]}”, which was not asked for. Try again."
-        )
-    # A header of either kind is recognised; a bare deflate stream has none.
-    for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
-        inflater = zlib.decompressobj(window)
+    sent = bytearray()
+    for chunk in chunks(response):
+        sent += chunk
+        if len(sent) > limit_bytes:
+            return b"", f"is larger than {limit_bytes:,} bytes"
+    length = announced_bytes(response)
+    if length is not None and len(sent) < length:
+        return bytes(sent), f"stopped at {len(sent)} of {length} bytes"
+    inflater = Inflater(response.headers.get("Content-Encoding", ""))
+    try:
+        body = inflater.feed(bytes(sent), limit_bytes=limit_bytes)
+    except EncodingError as error:
+        return b"", str(error)
+    return body, "" if inflater.whole else "stopped within its compressed data"
+
+
+def announced_bytes(response: Response) -> int | None:
+    """How many bytes the reply said that it would send; None where it did not."""
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return None
+    length = response.headers.get("Content-Length", "").strip()
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
+
+
+class EncodingError(Exception):
+    """A body is not in an encoding that can be read; the text says why, as "is …"."""
+
+
+class Inflater:
+    """Undoes a compression that was not asked for, and never beyond a limit.
+
+    Args:
+        encoding: The header Content-Encoding, as it came.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._words = {word.strip().lower() for word in encoding.split(",")} - _UNCHANGED
+        self._inflater: Any = None
+        self._fed = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether bytes are left as they are."""
+        return not self._words
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything has come."""
+        return self.plain or not self._fed or bool(self._inflater.eof)
+
+    def feed(self, data: bytes, *, limit_bytes: int) -> bytes:
+        """The next bytes, uncompressed.
+
+        Raises:
+            EncodingError: They would be more than the limit, are damaged, or of an encoding
+                that is not known here.
+        """
+        if self.plain or not data:
+            return data
+        if self._inflater is None:
+            self._inflater = self._begin(data)
+        self._fed = True
         try:
-            plain = inflater.decompress(body, limit_bytes + 1)
-        except zlib.error:
-            continue
-        if len(plain) > limit_bytes:
-            raise too_large(where, limit_bytes)
-        return plain
-    raise TransportError(f"{where} sent a compressed reply that is damaged. Try again.")
+            found: bytes = self._inflater.decompress(data, limit_bytes + 1)
+        except zlib.error as error:
+            raise EncodingError("is compressed, and damaged") from error
+        if len(found) > limit_bytes:
+            raise EncodingError(f"is larger than {limit_bytes:,} bytes")
+        return found
+
+    def _begin(self, data: bytes) -> Any:
+        if not self._words <= {"gzip", "x-gzip", "deflate"} or len(self._words) > 1:
+            raise EncodingError("is in an encoding that was not asked for")
+        headed = data[:2] == b"\x1f\x8b" or (data[0] & 15 == 8 and not _checksum(data) % 31)
+        return zlib.decompressobj(zlib.MAX_WBITS | 32 if headed else -zlib.MAX_WBITS)
 
 
-def too_large(where: str, limit_bytes: int) -> TransportError:
-    """The error for a reply beyond its limit."""
-    return TransportError(
-        f"{where} sends more than the {limit_bytes:,} bytes that are allowed here. "
-        "Nothing of it was kept; check the address."
-    )
+def _checksum(data: bytes) -> int:
+    """The first two bytes as zlib's header counts them."""
+    return int.from_bytes(data[:2].ljust(2, b"\0"), "big")

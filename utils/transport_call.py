@@ -1,95 +1,111 @@
-"""One request on its way: how it is sent, and what its failure means."""
+"""One request on its way: what is sent, to where, and what its failure means."""
 
 from __future__ import annotations
 
-import http.client
+import re
 import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.sessions import Session
-from requests.utils import get_environ_proxies, select_proxy
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxyError
 
-from .addresses import AddressRule, check_url, origin_of
-from .errors import InputError, NotSentError, TransportError, WanAnimateError
-from .transport_connection import Exchange, begin
+from .addresses import check_url, is_loopback, origin_of
+from .errors import InputError, NotSentError, TransportError
+from .transport_connection import WatchedAdapter
+from .transport_socket import check_behind_proxy
+from .transport_watch import Watch, running_watch
 
-CONNECT_LIMIT_S = 10.0
-_LONGEST_SILENCE_S = 120.0
+USER_AGENT = "apixo-wan-animate"
+
+BROKEN = (requests.RequestException, HTTPError, OSError, UnicodeError)
+"""Everything that the libraries below raise when a request does not come through."""
+
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+
+_environment = Session()
+"""Only asked for the proxies and certificates that the environment names; sends nothing."""
+
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.ProxyError, "the proxy refused it"),
+    (requests.exceptions.InvalidHeader, "a header, such as the key, holds signs no header can"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "its encryption failed"),
     (socket.gaierror, "its name is not known"),
+    (UnicodeError, "its name is not possible"),
     (ConnectionRefusedError, "refused"),
     (ConnectionResetError, "reset"),
     (BrokenPipeError, "closed"),
-    (ssl.SSLError, "its certificate or encryption failed"),
-    (requests.exceptions.Timeout, "timed out"),
     (TimeoutError, "timed out"),
-    (http.client.HTTPException, "cut short, or no HTTP"),
 )
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it is about to be sent."""
+    """One request as it is about to be sent.
+
+    Attributes:
+        method: As in GET.
+        url: Where it goes.
+        headers: Sent with it.
+        params: Added as the query.
+        body: Bytes, or a file that is read as it goes.
+    """
 
     method: str
     url: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     params: Mapping[str, str] | None = None
-    data: Any = None
-    rule: AddressRule | None = None
-    redirects: bool = True
-
-    def redirected(self, url: str) -> Call:
-        """The same to another address; what was for the first origin does not go to the next."""
-        kept = {"range", "if-range"}
-        same = origin_of(url) == origin_of(self.url)
-        headers = {k: v for k, v in self.headers.items() if same or k.lower() in kept}
-        return Call(self.method, url, headers, data=self.data, rule=self.rule)
+    body: Any = None
 
 
-def send_call(
-    session: Session, call: Call, *, silence_s: float
-) -> tuple[requests.Response, Exchange]:
-    """Send one request, redirects not followed.
+def open_reply(adapter: WatchedAdapter, call: Call, watch: Watch) -> requests.Response:
+    """Send one request; the reply's body is still to be read, inside the same watch.
 
     Raises:
-        NotSentError: The connection was never made.
-        TransportError: It broke after that, before the reply's head had come.
-        InputError: The address is not allowed.
+        NotSentError: No connection was made; nothing of the request has left.
+        TransportError: It broke after that.
+        InputError: The address is malformed, or not allowed.
+        Stopped: `stop` was set.
     """
-    if call.rule is not None:
-        check_url(call.url, call.rule)
-    proxied = select_proxy(call.url, get_environ_proxies(call.url))
-    exchange = Exchange(call.url, None if proxied else call.rule)
-    begin(exchange)
+    if watch.rule is not None:
+        check_url(call.url, watch.rule)
     try:
-        response = session.request(
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **call.headers}
+        _check_ascii(headers)
+        prepared = requests.Request(
             call.method,
             call.url,
+            headers=headers,
             params=call.params,
-            headers=call.headers,
-            data=call.data,
-            allow_redirects=False,
-            stream=True,
-            timeout=(CONNECT_LIMIT_S, min(silence_s, _LONGEST_SILENCE_S)),
-        )
-    except (requests.RequestException, HTTPError, OSError) as error:
-        raise translated(error, exchange) from error
-    return response, exchange
+            data=call.body,
+            auth=_only_our_headers,
+        ).prepare()
+        where = _way_to(call.url)
+        if where["proxies"] and watch.rule is not None:
+            parts = urlsplit(call.url)
+            check_behind_proxy(parts.hostname or "", parts.port or 443, watch)
+        return adapter.send(prepared, stream=True, timeout=None, **where)
+    except (InputError, NotSentError):
+        raise
+    except TransportError as error:
+        if watch.connected:
+            raise
+        raise NotSentError(str(error)) from None
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+        raise _unsendable(call, error) from None
+    except BROKEN as error:
+        raise broken(error) from _root(error)
 
 
-def translated(error: Exception, exchange: Exchange) -> WanAnimateError:
-    """Our error for one of the HTTP library: did the request begin to leave, or not?"""
-    where = origin_of(exchange.url)
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-        return InputError(f"The address at {where} is malformed. Correct it.")
-    if not exchange.began:
+def broken(error: BaseException) -> TransportError:
+    """Our error for one of the libraries', which says whether the request can have left."""
+    watch = running_watch()
+    where = origin_of(watch.url)
+    if not watch.connected:
         return NotSentError(
             f"No connection to {where} could be made ({_reason(error)}). "
             "Check the network, the proxy and the address."
@@ -99,15 +115,66 @@ def translated(error: Exception, exchange: Exchange) -> WanAnimateError:
     )
 
 
-def _reason(error: BaseException) -> str:
-    """Why, in a word or two; never the error's own text, which may hold the whole address."""
-    seen: BaseException | None = error
-    for _ in range(8):
-        if seen is None:
-            break
-        for kind, word in _REASONS:
-            if isinstance(seen, kind):
-                return word
+def _check_ascii(headers: Mapping[str, str]) -> None:
+    """Refuse before connecting what http.client would refuse only after it."""
+    if not all(name.isascii() and value.isascii() for name, value in headers.items()):
+        raise requests.exceptions.InvalidHeader
+
+
+def _only_our_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps what stands in an address or in `.netrc` from taking the place of our key."""
+    return request
+
+
+def _way_to(url: str) -> dict[str, Any]:
+    """The proxies and certificates for an address; this machine itself needs no proxy."""
+    found = _environment.merge_environment_settings(url, {}, True, None, None)
+    proxies: dict[str, str] = {} if is_loopback(url) else dict(found["proxies"])
+    return {"proxies": proxies, "verify": found["verify"], "cert": found["cert"]}
+
+
+def _unsendable(call: Call, error: Exception) -> NotSentError:
+    if "SOCKS" in str(error):
+        return NotSentError(
+            "The proxy of this machine is a SOCKS proxy, which needs the Python package PySocks. "
+            "Install PySocks, or name an http:// proxy in HTTPS_PROXY."
+        )
+    return NotSentError(
+        f"The address {origin_of(call.url)}, or that of the proxy, is malformed. "
+        "Correct it in the settings, or in HTTPS_PROXY."
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and everything that it wraps, outermost first."""
+    found: list[BaseException] = []
+    waiting: list[BaseException] = [error]
+    while waiting and len(found) < 30:
+        seen = waiting.pop(0)
+        if any(seen is known for known in found):
+            continue
+        found.append(seen)
         inside = (getattr(seen, "reason", None), *seen.args, seen.__cause__, seen.__context__)
-        seen = next((error for error in inside if isinstance(error, BaseException)), None)
-    return type(error).__name__
+        waiting += [inner for inner in inside if isinstance(inner, BaseException)]
+    return found
+
+
+def _root(error: BaseException) -> BaseException | None:
+    """What lies at the bottom, where it is the system's; others' texts may hold whole links."""
+    inner = _chain(error)[-1]
+    plain = isinstance(inner, OSError) and not isinstance(inner, requests.RequestException)
+    return inner if plain and inner.__cause__ is None and inner.__context__ is None else None
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in a few words of ours; never the error's own text."""
+    chain = _chain(error)
+    word = next((word for kind, word in _REASONS if any(isinstance(e, kind) for e in chain)), "")
+    refused = next((m for e in chain if (m := _TUNNEL.search(str(e)))), None)
+    if refused:
+        return f"the proxy answered {refused[1]}"
+    if any(isinstance(e, (requests.exceptions.ProxyError, ProxyError)) for e in chain):
+        return f"the proxy: {word or 'cut short, or no HTTP'}"
+    if not word and "TLS CA certificate" in str(error):
+        return "the file of certificates that REQUESTS_CA_BUNDLE names is missing"
+    return word or "cut short, or no HTTP"

@@ -1,148 +1,85 @@
-"""Connections that know what was sent, and refuse to reach where a link must not lead.
+"""The connections of urllib3 and the adapter of requests, made to use sockets of ours.
 
-The connection classes of urllib3 are where two facts can be seen that no reply tells: whether the
-request itself had begun to leave when something broke, and which address was really connected to.
+The adapter is the layer of requests below redirects, cookies and `.netrc`. None of the three is
+wanted: each could send a request, or the key, where nobody asked for it.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-import threading
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from requests.models import PreparedRequest
-from requests.sessions import Session
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from .addresses import AddressRule, origin_of, private_address
+from .transport_socket import CONNECT_LIMIT_S, WatchedSocket, dial
+from .transport_watch import running_watch
 
-USER_AGENT = "apixo-wan-animate"
-
-
-@dataclass
-class Exchange:
-    """What is known of one request while it is under way.
-
-    Attributes:
-        url: Where it goes.
-        rule: Which addresses it may reach; None where its owner configured the place.
-        began: Whether any byte of the request itself may have left.
-    """
-
-    url: str
-    rule: AddressRule | None = None
-    began: bool = False
-
-    def check(self, address: str) -> None:
-        """Refuse an address that the rule does not allow.
-
-        Raises:
-            InputError: It is not allowed.
-        """
-        if self.rule is None:
-            return
-        found = ipaddress.ip_address(address.partition("%")[0])
-        if not self.rule.allows(found, origin_of(self.url)):
-            raise private_address(self.url)
+_POOL_SIZE = 16
 
 
-class _Current(threading.local):
-    exchange: Exchange | None = None
-
-
-_current = _Current()
-
-
-def begin(exchange: Exchange) -> None:
-    """Make this the request that the connections of this thread belong to."""
-    _current.exchange = exchange
-
-
-class _Watching:
-    """What both kinds of connection do beside connecting and sending."""
-
-    sock: Any
-    _joining: bool = False
+class _Watched:
+    """What each kind of connection does in another way than urllib3."""
 
     def _new_conn(self) -> socket.socket:
-        made: socket.socket = super()._new_conn()  # type: ignore[misc]
-        exchange = _current.exchange
-        if exchange is not None and getattr(self, "proxy", None) is None:
-            try:
-                exchange.check(str(made.getpeername()[0]))
-            except BaseException:
-                made.close()
-                raise
-        return made
+        connection = cast("Any", self)
+        watch = running_watch()
+        watch.dialled()
+        if hasattr(self, "_socks_options"):  # a proxy of that kind is dialled by its own library
+            connection.timeout = min(CONNECT_LIMIT_S, watch.left_s())
+            return cast("Any", super())._new_conn()
+        host: str = getattr(connection, "_dns_host", connection.host)
+        guarded = getattr(connection, "proxy", None) is None
+        try:
+            return dial(host, connection.port, watch, guarded=guarded)
+        except (OSError, UnicodeError) as error:
+            raise NewConnectionError(connection, "no connection") from error
 
     def connect(self) -> None:
-        """Connect; what a proxy is told to open the tunnel is not the request."""
-        self._joining = True
-        try:
-            super().connect()  # type: ignore[misc]
-        finally:
-            self._joining = False
-
-    def send(self, data: Any) -> None:
-        """Send; from here on nobody can say that nothing arrived."""
-        if self.sock is None and not self._joining:
-            self.connect()
-        if _current.exchange is not None and not self._joining:
-            _current.exchange.began = True
-        super().send(data)  # type: ignore[misc]
+        """Connect, TLS and a proxy's tunnel included: only then can a request leave."""
+        cast("Any", super()).connect()
+        connection = cast("Any", self)
+        connection.sock = WatchedSocket(connection.sock)
+        running_watch().connected = True
 
 
-class _Connection(_Watching, HTTPConnection):
-    pass
+@lru_cache(maxsize=8)
+def _watched_pool(pool: Any) -> Any:
+    """The pool with connections of ours, for each scheme and kind of proxy."""
+    connection = type("WatchedConnection", (_Watched, pool.ConnectionCls), {})
+    return type("WatchedPool", (pool,), {"ConnectionCls": connection})
 
 
-class _SecureConnection(_Watching, HTTPSConnection):
-    pass
+def _use_watched(manager: Any) -> Any:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {s: _watched_pool(pool) for s, pool in pools.items()}
+    return manager
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection  # pyright: ignore[reportAssignmentType]
+class Patience(Retry):
+    """Repeats with growing delays that `stop` and the limits can end."""
+
+    def sleep(self, response: Any = None) -> None:
+        """Wait before the next attempt; what `Retry-After` asks for is the caller's affair."""
+        del response
+        running_watch().pause(self.get_backoff_time())
 
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection  # pyright: ignore[reportAssignmentType]
+class WatchedAdapter(HTTPAdapter):
+    """Sends prepared requests over connections of ours."""
 
+    def __init__(self, retry: Retry) -> None:
+        super().__init__(max_retries=retry, pool_maxsize=_POOL_SIZE)
 
-_POOLS = {"http": _Pool, "https": _SecurePool}
-
-
-class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """As requests does, with connections of ours."""
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS  # type: ignore[attr-defined]
+        _use_watched(cast("Any", self).poolmanager)
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
-class _OnlyOurHeaders(AuthBase):
-    """Keeps a `.netrc` from putting another Authorization in the place of ours."""
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request
-
-
-def new_session(retry: Retry) -> Session:
-    """A session that obeys proxies and certificates of the environment, and no `.netrc`."""
-    session = Session()
-    session.auth = _OnlyOurHeaders()
-    session.headers.clear()
-    session.headers["User-Agent"] = USER_AGENT
-    session.headers["Accept-Encoding"] = "identity"
-    adapter = _Adapter(max_retries=retry, pool_connections=8, pool_maxsize=4)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """As requests does, with connections of ours."""
+        if proxy in self.proxy_manager:
+            return self.proxy_manager[proxy]
+        return _use_watched(super().proxy_manager_for(proxy, **options))

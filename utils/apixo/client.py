@@ -74,7 +74,6 @@ class ApixoClient:
             params={"taskId": check_task_id(task_id)},
             timeout_s=_STATUS_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
-            redirects=False,
         )
         return read_status(reply)
 
@@ -91,6 +90,5 @@ class ApixoClient:
             headers=self._headers,
             timeout_s=_STATUS_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
-            redirects=False,
         )
         return read_balance(reply)

@@ -1,0 +1,204 @@
+"""Sockets that reach only what they may, and whose every wait can be ended.
+
+The time limits of a socket hold for one step each; a server that sends a byte now and then keeps
+such a socket, and the thread that reads it, for ever. Here every wait is a row of short ones.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import ipaddress
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .addresses import AddressRule, origin_of, private_address
+from .transport_watch import SLICE_S, Watch, running_watch
+
+CONNECT_LIMIT_S = 15.0
+_EACH_ADDRESS_S = 6.0
+_SEND_BYTES = 64 * 1024
+_BUFFER_BYTES = 64 * 1024
+_UNDER_WAY = frozenset(
+    {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EINTR, 10035, 10036}
+)
+"""The last two are the words of Windows for the first two."""
+
+_Found = tuple[int, int, int, Any]
+
+
+def dial(host: str, port: int, watch: Watch, *, guarded: bool) -> socket.socket:
+    """Connect to a host, only by addresses that the watch's rule allows.
+
+    Args:
+        host: A name or an address.
+        port: The port.
+        watch: The request that this is for.
+        guarded: Whether the rule applies; it does not to a proxy.
+
+    Raises:
+        OSError, UnicodeError: No connection can be made.
+        InputError: The host has addresses, and none of them is allowed.
+        Stopped: `stop` was set.
+        TransportError: The limit has passed.
+    """
+    watch.check()
+    found = _addresses(host, port, url=watch.url, rule=watch.rule if guarded else None)
+    end = time.monotonic() + min(CONNECT_LIMIT_S, watch.left_s())
+    failed: OSError = OSError("no address")
+    for number, address in enumerate(found, start=1):
+        last = end if number == len(found) else min(end, time.monotonic() + _EACH_ADDRESS_S)
+        try:
+            return _connect(address, watch, until=last)
+        except OSError as error:
+            failed = error
+    raise failed
+
+
+def check_behind_proxy(host: str, port: int, watch: Watch) -> None:
+    """Refuse a host that this machine itself knows as private; the rest is the proxy's affair.
+
+    Raises:
+        InputError: It has addresses, and none of them is allowed.
+    """
+    try:
+        _addresses(host, port, url=watch.url, rule=watch.rule)
+    except (OSError, UnicodeError):  # names are often known to the proxy only
+        return
+
+
+def _addresses(host: str, port: int, *, url: str, rule: AddressRule | None) -> list[_Found]:
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found: list[_Found] = [(info[0], info[1], info[2], info[4]) for info in infos]
+    if rule is None:
+        return found
+    origin = origin_of(url)
+    allowed = [
+        address
+        for address in found
+        if rule.allows(
+            ipaddress.ip_address(str(address[3][0]).partition("%")[0]),
+            origin,
+            named=not _is_address(host),
+        )
+    ]
+    if found and not allowed:
+        raise private_address(url)
+    return allowed
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _connect(address: _Found, watch: Watch, *, until: float) -> socket.socket:
+    family, kind, protocol, place = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        _raise_for(sock.connect_ex(place), accepted=_UNDER_WAY)
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_WRITE)
+            while not selector.select(SLICE_S):
+                watch.check()
+                _raise_for(errno.ETIMEDOUT if time.monotonic() > until else 0)
+        _raise_for(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(max(SLICE_S, until - time.monotonic()))  # for TLS and the proxy's tunnel
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _raise_for(code: int, *, accepted: frozenset[int] = frozenset({0})) -> None:
+    if code not in accepted:
+        raise OSError(code, os.strerror(code))
+
+
+class WatchedSocket:
+    """A connected socket that obeys the watch of the thread that uses it.
+
+    It stands where http.client and urllib3 expect a socket, and does what they ask of one.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        sock.settimeout(SLICE_S)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def settimeout(self, value: float | None) -> None:
+        """Nothing: the watch has the limits."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of it.
+
+        Raises:
+            Stopped, TransportError: As `Watch.waited`.
+        """
+        del flags
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[self._patiently(self._sock.send, view[:_SEND_BYTES]) :]
+
+    def receive(self, buffer: memoryview) -> int:
+        """Receive what comes next.
+
+        Raises:
+            Stopped, TransportError: As `Watch.waited` and `Watch.received`.
+        """
+        size_bytes = self._patiently(self._sock.recv_into, buffer)
+        running_watch().received(size_bytes)
+        return size_bytes
+
+    def makefile(self, mode: str = "rb", buffering: int | None = None) -> io.BufferedReader:
+        """What http.client reads a reply from."""
+        del mode, buffering
+        return io.BufferedReader(_Incoming(self, self._sock), _BUFFER_BYTES)
+
+    def close(self) -> None:
+        """Close the socket once the reply has been read, too."""
+        self._sock.close()
+
+    def _patiently(self, step: Callable[[memoryview], int], data: memoryview) -> int:
+        """Take one step, in as many short waits as it needs."""
+        since = time.monotonic()
+        while True:
+            running_watch().waited(since)
+            try:
+                return step(data)
+            except TimeoutError:  # one slice is over; nothing of `data` was taken
+                continue
+
+
+class _Incoming(io.RawIOBase):
+    """The receiving side of a socket as a file, which keeps the socket open while it is read."""
+
+    def __init__(self, watched: WatchedSocket, sock: socket.socket) -> None:
+        super().__init__()
+        self._watched = watched
+        self._hold = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """What comes next; 0 at the end."""
+        return self._watched.receive(memoryview(buffer))
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if not self.closed:
+            self._hold.close()
+        super().close()
