@@ -1,0 +1,463 @@
+"""Frames in memory become the file that the service takes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from threading import Event
+
+import av
+import numpy as np
+import psutil
+import pytest
+import torch
+from apixo_wan_animate.utils.errors import EncodeError, InputError, Stopped
+from apixo_wan_animate.utils.media.clipfile import EncodeOptions
+from apixo_wan_animate.utils.media.decode import decode
+from apixo_wan_animate.utils.media.encode import encode_clip
+from apixo_wan_animate.utils.media.types import FramesClip, Size, Sound
+from clips_made import click_starts, clicks, numbered_pictures, numbers_of
+
+T, H, W = 11, 208, 304
+RATE = Fraction(25)
+
+
+def frames(count: int = T, height: int = H, width: int = W) -> torch.Tensor:
+    pictures = np.stack(numbered_pictures(count, height, width))
+    return torch.from_numpy(pictures).float() / 255
+
+
+def noise(count: int, height: int = H, width: int = W) -> torch.Tensor:
+    random = torch.Generator().manual_seed(2)
+    return torch.rand(count, height, width, 3, generator=random)
+
+
+def encoded(target: Path, source: torch.Tensor, rate=RATE, sound=None, **options):
+    clip = FramesClip(source, Fraction(rate), sound)
+    return encode_clip(clip, target, options=EncodeOptions(**options))
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "clip.mp4"
+
+
+def test_every_frame_arrives_once_and_in_order(target):
+    done = encoded(target, frames())
+
+    seen = decode(target)
+    assert numbers_of(seen.frames) == list(range(T))
+    assert (done.size, done.frame_count, done.frame_rate) == (Size(W, H), T, RATE)
+    assert done.duration_s == pytest.approx(T / 25)
+    assert done.size_bytes == target.stat().st_size
+    assert (done.path, done.has_sound, done.remuxed, done.warnings) == (target, False, False, ())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_shortest_clips_are_whole(target, count):
+    encoded(target, frames(count))
+
+    assert numbers_of(decode(target).frames) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        Fraction(24000, 1001),
+        Fraction(60000, 1001),
+        Fraction(25, 2),
+        Fraction(1, 3),
+        Fraction(30),
+        Fraction(2997, 100),
+        Fraction(144),
+    ],
+    ids=str,
+)
+def test_the_rate_is_exact(target, rate):
+    done = encoded(target, frames(), rate)
+
+    with av.open(str(target)) as file:
+        stream = file.streams.video[0]
+        stamps = sorted(p.pts for p in file.demux(stream) if p.size)
+        assert stream.average_rate == rate
+        assert [stamp * stream.time_base for stamp in stamps] == [n / rate for n in range(T)]
+        assert stream.duration * stream.time_base == T / rate
+    assert done.frame_rate == rate
+
+
+def test_a_rate_that_came_through_a_float_is_the_one_that_was_meant(target):
+    assert encoded(target, frames(), Fraction(29.97)).frame_rate == Fraction(2997, 100)
+
+
+def test_the_file_is_what_the_service_takes(target):
+    encoded(target, frames())
+
+    with av.open(str(target)) as file:
+        context = file.streams.video[0].codec_context
+        assert (context.name, context.profile, context.pix_fmt) == ("h264", "High", "yuv420p")
+        tags = (context.colorspace, context.color_primaries, context.color_trc)
+        assert tuple(int(tag) for tag in tags) == (1, 1, 1)
+        assert int(context.color_range) == 1
+    data = target.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    assert not (tmp := target.with_name(target.name + ".part")).exists(), tmp
+
+
+def test_groups_of_pictures_are_short_and_closed(target):
+    encoded(target, frames(1).expand(130, -1, -1, -1), 30)
+
+    with av.open(str(target)) as file:
+        keys = [p.pts * p.time_base for p in file.demux(video=0) if p.is_keyframe]
+    assert keys == [0, 2, 4]
+    assert b"open_gop=0" in target.read_bytes()
+
+
+def test_the_file_has_no_tags(target):
+    encoded(target, frames(), sound=Sound(torch.from_numpy(clicks(0.5)), 48_000))
+
+    with av.open(str(target)) as file:
+        assert set(file.metadata) == {"major_brand", "minor_version", "compatible_brands"}
+        for stream in file.streams:
+            # what FFmpeg reads from fields of fixed length, set by itself
+            assert set(stream.metadata) <= {"language", "handler_name", "vendor_id"}
+            assert stream.metadata.get("vendor_id", "[0][0][0][0]") == "[0][0][0][0]"
+            assert stream.metadata["handler_name"] in ("VideoHandler", "SoundHandler")
+    assert b"Lavf" not in target.read_bytes()
+
+
+LAYOUTS = {
+    "channels first": lambda x: x.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1),
+    "a part of something larger": lambda x: torch.cat([x, x], 2)[:, :, : x.shape[2]],
+    "every second": lambda x: x.repeat_interleave(2, 0)[::2],
+    "float64": lambda x: x.double(),
+    "8-bit levels": lambda x: (x * 255).round().to(torch.uint8),
+    "with gradient": lambda x: x.clone().requires_grad_(),
+    "opaque alpha": lambda x: torch.cat([x, torch.ones(*x.shape[:3], 1)], -1),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_the_layout_of_frames_makes_no_difference(tmp_path, layout):
+    plain, other = tmp_path / "plain.mp4", tmp_path / "other.mp4"
+    source = noise(3)
+    source = (source * 255).round() / 255
+    encoded(plain, source)
+
+    encoded(other, layout(source))
+
+    assert planes_of(other) == planes_of(plain)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_read_as_the_values_it_stands_for(tmp_path, dtype):
+    plain, other = tmp_path / "plain.mp4", tmp_path / "other.mp4"
+    source = noise(3).to(dtype)
+    encoded(plain, source.float())
+
+    encoded(other, source)
+
+    assert planes_of(other) == planes_of(plain)
+
+
+def test_inference_mode_frames_can_be_read_outside_of_it(target):
+    with torch.inference_mode():
+        source = frames(3) * 1.0
+
+    assert encoded(target, source).frame_count == 3
+
+
+def planes_of(file: Path) -> list[bytes]:
+    with av.open(str(file)) as container:
+        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+
+
+def test_grey_frames_become_rgb(target):
+    encoded(target, frames()[..., :1])
+
+    seen = decode(target).frames
+    assert numbers_of(seen) == list(range(T))
+    assert (seen.amax(-1) - seen.amin(-1)).max() < 0.02
+
+
+def test_alpha_is_laid_on_white(target):
+    source = torch.zeros(3, H, W, 4)
+    source[:, : H // 2, :, 3] = 1
+
+    encoded(target, source)
+
+    seen = decode(target).frames
+    assert seen[:, : H // 2 - 8].max() < 0.02
+    assert seen[:, H // 2 + 8 :].min() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("wrong", "becomes"), [(float("nan"), 0), (float("inf"), 1), (1.5, 1), (-0.25, 0)]
+)
+def test_what_is_no_colour_is_clipped_with_one_warning(target, wrong, becomes):
+    source = torch.full((T, H, W, 3), 0.5)
+    source[2:, :64, :64] = wrong
+
+    done = encoded(target, source)
+
+    assert decode(target).frames[5, 16:48, 16:48].mean() == pytest.approx(becomes, abs=0.02)
+    assert len(done.warnings) == 1
+    assert "clipped" in done.warnings[0]
+
+
+def test_what_rounding_hides_is_not_worth_a_warning(target):
+    source = frames(2)
+    source[0, 0, 0], source[1, 1, 1] = 1.0009, -0.0009
+
+    assert encoded(target, source).warnings == ()
+
+
+@pytest.mark.parametrize(("height", "width"), [(209, 304), (208, 303), (209, 303)])
+def test_odd_sides_gain_a_row_of_edge_pixels(target, height, width):
+    source = torch.zeros(2, height, width, 3)
+    source[:, -1] = 1.0
+    source[:, :, -1] = 1.0
+
+    done = encoded(target, source, crf=1)
+
+    assert done.size == Size(width + width % 2, height + height % 2)
+    luma = planes(target)[0]
+    assert luma[height - 1 :].min() > 225
+    assert luma[:, width - 1 :].min() > 225
+    assert luma[: height - 3, : width - 3].max() < 30
+
+
+def planes(file: Path) -> list[np.ndarray]:
+    with av.open(str(file)) as container:
+        frame = next(container.decode(video=0))
+        return [
+            np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+            for plane in frame.planes
+        ]
+
+
+def test_frames_beyond_what_the_resolution_can_use_are_scaled_down(target):
+    done = encoded(target, frames(T, 480, 640), max_pixels=320 * 240)
+
+    assert done.size == Size(320, 240)
+    assert numbers_of(decode(target).frames) == list(range(T))
+    assert done.warnings == ()
+
+
+def test_small_frames_are_enlarged_and_it_is_said(target):
+    done = encoded(target, frames(T, 60, 84))
+
+    assert done.size == Size(280, 200)
+    assert numbers_of(decode(target).frames) == list(range(T))
+    assert "84×60" in done.warnings[0]
+
+
+def test_scaling_down_is_by_area(target):
+    stripes = torch.zeros(2, 600, 600, 3)
+    stripes[:, ::2] = 1.0
+
+    encoded(target, stripes, max_pixels=300 * 300)
+
+    assert np.abs(planes(target)[0].astype(int) - 126).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("source", "rate", "what"),
+    [
+        (torch.zeros(0, H, W, 3), 25, "The clip is empty"),
+        (torch.zeros(2, H, W, 3), 0, "frame rate is 0"),
+        (torch.zeros(2, H, W, 3), -24, "frame rate is -24"),
+        (torch.zeros(H, W, 3), 25, "shape"),
+        (torch.zeros(2, H, W, 2), 25, "2 channels"),
+        (torch.zeros(2, H, W, 3, dtype=torch.int32), 25, "int32"),
+        (torch.zeros(2, 200, 604, 3), 25, "at most 3 times"),
+        (torch.zeros(2, 20, 24, 3), 25, "24×20 px"),
+    ],
+    ids=["empty", "no rate", "negative rate", "picture", "channels", "whole", "long", "tiny"],
+)
+def test_what_is_no_clip_is_refused_in_two_sentences(target, source, rate, what):
+    with pytest.raises(InputError, match=what) as caught:
+        encoded(target, source, rate)
+
+    assert str(caught.value).count(". ") == 1
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 44_100, 22_050, 37_800, 192_000])
+def test_sound_keeps_its_place_to_the_sample(target, rate_hz):
+    waveform = clicks(2.2, rate_hz=rate_hz)
+
+    done = encoded(target, frames(50), sound=Sound(torch.from_numpy(waveform), rate_hz))
+
+    sound = decode(target).sound
+    ratio = sound.sample_rate_hz / rate_hz
+    expected = [round(at * ratio) for at in click_starts(waveform) if at < 2 * rate_hz]
+    assert done.has_sound
+    assert sound.waveform.shape == (2, 2 * sound.sample_rate_hz)
+    found = click_starts(sound.waveform)
+    assert len(found) == len(expected)
+    assert np.abs(np.array(found) - expected).max() <= 2
+    assert (sound.sample_rate_hz == rate_hz) == (rate_hz in (48_000, 44_100, 22_050))
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.44, 3.0])
+def test_sound_is_as_long_as_the_picture(target, seconds):
+    waveform = torch.from_numpy(clicks(seconds, every_s=0.05))
+
+    encoded(target, frames(T), sound=Sound(waveform, 48_000))
+
+    with av.open(str(target)) as file:
+        stream = file.streams.audio[0]
+        length = stream.duration * stream.time_base
+    assert float(length) == pytest.approx(T / 25, abs=1e-3)
+
+
+@pytest.mark.parametrize(("channels", "written"), [(1, 1), (2, 2), (6, 6), (4, 2), (8, 2)])
+def test_channels(target, channels, written):
+    waveform = torch.from_numpy(clicks(0.6, channels=channels))
+
+    encoded(target, frames(T), sound=Sound(waveform, 48_000))
+
+    sound = decode(target).sound
+    assert sound.waveform.shape[0] == written
+    assert click_starts(sound.waveform)[0] <= 2
+
+
+def test_sound_as_the_graph_holds_it_is_taken(target):
+    waveform = torch.from_numpy(clicks(0.6))[None].double()
+
+    assert encoded(target, frames(T), sound=Sound(waveform, 48_000)).has_sound
+
+
+def test_sound_beyond_its_range_is_clipped(target):
+    waveform = torch.from_numpy(clicks(0.6)) * 9
+    waveform[:, 5000:6000] = float("nan")
+
+    encoded(target, frames(T), sound=Sound(waveform, 48_000))
+
+    assert decode(target).sound.waveform.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("sound", "kept"),
+    [
+        (None, True),
+        (Sound(torch.zeros(2, 0), 48_000), True),
+        (Sound(torch.zeros(2, 900), 48_000), False),
+    ],
+    ids=["none", "no samples", "not wanted"],
+)
+def test_a_clip_without_sound_has_no_sound_track(target, sound, kept):
+    done = encoded(target, frames(2), sound=sound, keep_sound=kept)
+
+    with av.open(str(target)) as file:
+        assert len(file.streams) == 1
+    assert not done.has_sound
+
+
+def test_what_is_no_sound_is_refused(target):
+    with pytest.raises(InputError, match="shape"):
+        encoded(target, frames(2), sound=Sound(torch.zeros(3, 2, 900), 48_000))
+
+
+def test_quality_falls_until_the_file_fits(target):
+    whole = encoded(target, noise(T)).size_bytes
+
+    done = encoded(target, noise(T), limit_bytes=whole // 3)
+
+    assert whole // 6 < done.size_bytes <= whole // 3
+    assert done.frame_count == T
+    assert "quality was lowered" in done.warnings[0]
+
+
+def test_a_long_clip_is_given_up_early_when_it_will_not_fit(target):
+    seen = []
+    source = noise(4).repeat(60, 1, 1, 1)
+
+    clip = FramesClip(source, RATE)
+    options = EncodeOptions(limit_bytes=3_000_000)
+    done = encode_clip(
+        clip, target, options=options, progress=lambda done, total: seen.append((done, total))
+    )
+
+    restarts = [at for at, (count, _) in enumerate(seen) if at and count < seen[at - 1][0]]
+    assert done.size_bytes <= 3_000_000
+    assert seen[restarts[0] - 1][0] < 240
+    assert seen[-1] == (240, 240)
+
+
+def test_a_limit_that_nothing_fits_is_an_error(target):
+    with pytest.raises(EncodeError, match=r"even in low quality\. Trim it"):
+        encoded(target, noise(T), limit_bytes=10_000)
+
+    assert list(target.parent.iterdir()) == []
+
+
+def test_progress_counts_every_frame(target):
+    seen = []
+    encode_clip(
+        FramesClip(frames(30), RATE),
+        target,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+
+    assert seen[-1] == (30, 30)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_a_stop_leaves_nothing_behind(target):
+    stop = Event()
+
+    with pytest.raises(Stopped):
+        encode_clip(
+            FramesClip(noise(1).expand(2000, -1, -1, -1), RATE),
+            target,
+            stop=stop,
+            progress=lambda done, total: stop.set(),
+        )
+
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(EncodeError, match=r"clip\.mp4 could not be written"):
+        encoded(tmp_path / "absent" / "clip.mp4", frames(2))
+
+
+def test_a_file_that_is_there_already_is_replaced_whole(target):
+    target.write_bytes(b"older")
+
+    encoded(target, frames(3))
+
+    assert numbers_of(decode(target).frames) == [0, 1, 2]
+
+
+def test_a_long_clip_takes_no_more_memory_than_a_short_one(target):
+    """1.1 GB of frames that share one frame's memory: a copy of them would be seen."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    peak = 0
+
+    def look(done: int, total: int | None) -> None:
+        nonlocal peak
+        peak = max(peak, process.memory_info().rss)
+
+    clip = FramesClip(frames(1, 400, 600).expand(400, -1, -1, -1), RATE)
+    encode_clip(clip, target, progress=look)
+
+    assert peak - before < 150e6
+
+
+def test_texture_stays_near_transparent(target):
+    random = np.random.default_rng(4)
+    wall = random.normal(0.5, 0.12, (H + 20, W + 20, 3))
+    source = np.stack([wall[n : n + H, n : n + W] for n in range(T)])
+    import cv2
+
+    source = np.stack([cv2.GaussianBlur(one, (0, 0), 1.2) for one in source]).astype(np.float32)
+    clip = torch.from_numpy(np.clip(source, 0, 1))
+
+    encoded(target, clip)
+
+    grey = np.array([0.2126, 0.7152, 0.0722])
+    error = (decode(target).frames.numpy() - clip.numpy()) @ grey
+    assert 10 * np.log10(1 / np.mean(error**2)) > 40
