@@ -210,10 +210,12 @@ export function makePanel({ texts, client, host }) {
       await client.collect(row.id);
       host.toast({ severity: "info", summary: t("toast.collecting"), detail: row.task_id });
     } else {
-      const verb = action === "abandon" ? "abandon" : "forget";
-      const agreed = await host.confirm({ title: t(`${verb}.title`), message: t(`${verb}.message`) });
-      if (!agreed) return;
-      await client[verb](row.id);
+      const about =
+        action === "abandon"
+          ? { title: t("abandon.title"), message: t("abandon.message") }
+          : { title: t("forget.title"), message: t("forget.message") };
+      if (!(await host.confirm(about))) return;
+      await (action === "abandon" ? client.abandon(row.id) : client.forget(row.id));
     }
     await refresh();
   }
