@@ -6,9 +6,11 @@ import os
 import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 import requests
+from apixo_wan_animate.utils.practice import http_server
 from apixo_wan_animate.utils.practice.wire import Reply
 
 from .caller import API, KEY, body
@@ -42,18 +44,41 @@ def stored(client, tmp_path):
     return client.put(tmp_path / "data.mp4", "abc-1.mp4")
 
 
-def test_hundreds_of_open_connections_cost_no_thread(client):
+@pytest.fixture
+def opened():
+    """Open connections that are closed at the end."""
+    with ExitStack() as stack:
+
+        def connect(client):
+            connection = socket.create_connection(address(client), timeout=10)
+            return stack.enter_context(connection)
+
+        yield connect
+
+
+def asked_for_balance(connection, client):
+    """Ask on an open connection; True when it was answered."""
+    line = head(client, f"GET {BALANCE} HTTP/1.1", "Authorization: Bearer practice")
+    connection.sendall(line)
+    return b'"data": 100.0}' in connection.recv(4096)
+
+
+def test_hundreds_of_open_connections_cost_no_thread(client, opened):
     before = threading.active_count()
-    sockets = [socket.create_connection(address(client)) for _ in range(300)]
-    for connection in sockets:
-        connection.sendall(
-            head(client, f"GET {BALANCE} HTTP/1.1", "Authorization: Bearer practice")
-        )
-    answers = [connection.recv(4096) for connection in sockets]
-    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+    sockets = [opened(client) for _ in range(300)]
+    assert all(asked_for_balance(connection, client) for connection in sockets)
     assert threading.active_count() == before
-    for connection in sockets:
-        connection.close()
+
+
+def test_when_no_more_can_be_watched_the_oldest_idle_one_is_closed(serve, opened, monkeypatch):
+    monkeypatch.setattr(http_server, "_MOST_WATCHED", 12)
+    client = serve()
+    sockets = [opened(client)]
+    for _ in range(30):
+        assert asked_for_balance(sockets[-1], client)
+        sockets.append(opened(client))
+    assert sockets[0].recv(10) == b""
+    assert asked_for_balance(sockets[-1], client)
 
 
 def test_a_connection_is_kept_and_requests_may_come_at_once(client):
@@ -91,13 +116,12 @@ def test_nonsense_is_refused_and_the_service_lives_on(client, text, status):
     assert client.status("x").status_code == 404
 
 
-def test_slow_and_silent_clients_stop_nobody(client):
-    silent = [socket.create_connection(address(client)) for _ in range(20)]
+def test_slow_and_silent_clients_stop_nobody(client, opened):
+    for _ in range(20):
+        opened(client)
     began = time.monotonic()
     assert client.status("x").status_code == 404
     assert time.monotonic() - began < 2
-    for connection in silent:
-        connection.close()
 
 
 def test_stop_ends_threads_also_in_the_middle_of_a_request(serve):
@@ -190,7 +214,7 @@ def test_an_upload_needs_a_length(client):
     url = f"{client.origin}/upload/a1.png"
     assert client.http.put(url, data=iter([b"x", b"y"])).status_code == 411
     assert client.http.put(url, data=b"").status_code == 400
-    lines = head(client, "PUT /upload/a1.png HTTP/1.1", "Content-Length: 900000000")
+    lines = head(client, "PUT /upload/a1.png HTTP/1.1", "Content-Length: 9000000000")
     assert talk(client, lines).startswith(b"HTTP/1.1 413")
 
 

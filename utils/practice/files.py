@@ -12,7 +12,7 @@ from .gate import Counts, RefusalError, json_reply
 from .store import MEDIA_TYPES, FileStore
 from .wire import FilePart, Reply, Request
 
-_UPLOAD_LIMIT_BYTES = 500_000_000
+_UPLOAD_LIMIT_BYTES = 2 * 1024**3
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 

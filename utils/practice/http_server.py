@@ -22,7 +22,10 @@ from typing import BinaryIO, cast
 from .wire import Reply, Request
 
 _IDLE_S = 60.0
+_LINGER_S = 1.0
 _BUSY_TIMEOUT_S = 30.0
+# Windows can watch 512 sockets at once.
+_MOST_WATCHED = 400 if os.name == "nt" else 4000
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -31,6 +34,7 @@ class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _BUSY_TIMEOUT_S
     disable_nagle_algorithm = True
+    wbufsize = 65536
 
     def __init__(self, connection: socket.socket, answer: Callable[[Request], Reply]) -> None:
         # The base's own __init__ would serve the connection to its end at once.
@@ -38,16 +42,20 @@ class _Connection(BaseHTTPRequestHandler):
         self.client_address = ("127.0.0.1", 0)
         self.close_connection = False
         self.idle_since = time.monotonic()
+        self.served = False
         self._answer = answer
         self._reset = False
+        self._unread = False
         self.setup()
 
     def serve(self) -> bool:
         """Answer what has arrived; True when the connection may live on."""
         try:
             self.connection.settimeout(_BUSY_TIMEOUT_S)
+            self.served = True
             while True:
                 self.handle_one_request()
+                self.wfile.flush()  # an error that the base sends is still in it
                 if self.close_connection or not self._more():
                     break
         except (OSError, ValueError):  # ValueError: closed under our hands by `stop`
@@ -65,10 +73,20 @@ class _Connection(BaseHTTPRequestHandler):
                 )
             else:
                 self.connection.shutdown(socket.SHUT_WR)
+                self._linger()
         with suppress(OSError, ValueError):
             self.rfile.close()
             self.wfile.close()
         self.connection.close()
+
+    def _linger(self) -> None:
+        """Read off what is still coming: closing over it would destroy the reply."""
+        if not self._unread:
+            return
+        self.connection.settimeout(_LINGER_S)
+        end = time.monotonic() + _LINGER_S
+        while self.connection.recv(65536) and time.monotonic() < end:
+            pass
 
     def abort(self) -> None:
         """Wake the thread that is busy with it."""
@@ -87,11 +105,16 @@ class _Connection(BaseHTTPRequestHandler):
         if reply.unsent:
             return
         # A client that is still sending would meet a reset instead of the reply.
-        if not request.drain():
-            self.close_connection = True
+        self._unread = not request.drain()
         self._send(reply)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = exchange  # noqa: N815 - the base's names
+
+    def handle_expect_100(self) -> bool:
+        """Tell a client that asks first to go on."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
 
     def version_string(self) -> str:
         """What the Server header says."""
@@ -112,6 +135,8 @@ class _Connection(BaseHTTPRequestHandler):
         if reply.media_type:
             self.send_header("Content-Type", reply.media_type)
         self.send_header("Content-Length", str(reply.size_bytes))
+        if self._unread or reply.cut_after is not None:
+            self.send_header("Connection", "close")  # which sets `close_connection`, too
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -120,10 +145,10 @@ class _Connection(BaseHTTPRequestHandler):
         size_bytes = reply.size_bytes
         if reply.cut_after is not None:
             size_bytes = min(size_bytes, reply.cut_after)
-            self.close_connection = True
         if isinstance(reply.body, bytes):
-            self.connection.sendall(reply.body[:size_bytes])
+            self.wfile.write(reply.body[:size_bytes])
         elif size_bytes:
+            self.wfile.flush()
             with reply.body.path.open("rb") as file:
                 self.connection.sendfile(file, reply.body.start, size_bytes)
 
@@ -217,12 +242,27 @@ class HttpServer:
                 accepted, _ = self._listener.accept()
             except OSError:  # nobody is left waiting
                 return
+            if not self._make_room():
+                accepted.close()
+                continue
             accepted.setblocking(True)
             try:
                 connection = _Connection(accepted, self._answer)
                 self._selector.register(accepted, selectors.EVENT_READ, connection)
             except OSError:  # gone again before it said anything
                 accepted.close()
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest, where no more can be watched."""
+        watched = self._selector.get_map()
+        if len(watched) < _MOST_WATCHED:
+            return True
+        idle = [key.data for key in watched.values() if key.data and key.data.served]
+        if idle:
+            oldest: _Connection = min(idle, key=lambda connection: connection.idle_since)
+            self._selector.unregister(oldest.connection)
+            oldest.close()
+        return bool(idle)
 
     def _take_back(self) -> None:
         while self._back:
