@@ -122,6 +122,7 @@ def test_ours_must_tell_its_size(start_site, prove):
     [
         (200, PAGE, "text/html; charset=utf-8", "web page"),
         (200, PAGE, "video/mp4", "web page"),
+        (200, MP4, "text/html", "web page"),
         (200, b"\xef\xbb\xbf \n<HTML>", "application/octet-stream", "web page"),
         (200, b"{}", "application/json", "application/json"),
         (401, PAGE, "text/html", "401"),

@@ -236,7 +236,8 @@ def test_an_endpoint_that_is_no_address_is_refused_at_once(store, monkeypatch, e
 @pytest.mark.parametrize(
     "address",
     ["", "media", "s3://", "s3:///x", "ftp://media", "s3://me dia", "s3://media/a//b",
-     "s3://media/../x", "s3://media/./x", "s3://media/a\nb", "s3://user@media"],
+     "s3://media/../x", "s3://media/./x", "s3://media/a\nb", "s3://user@media",
+     "az://media/wän", "az://media/a b"],
 )  # fmt: skip
 def test_a_malformed_store_is_refused(address):
     with pytest.raises(SettingsError, match="APIXO_WAN_STORE"):
@@ -291,6 +292,35 @@ def test_stopping_is_felt_within_a_second_while_the_store_does_not_read(
         came_back.set()
         thread.join()
     end_of("apixo-wan-store-upload")
+
+
+def test_a_small_file_that_arrives_after_the_stop_is_deleted(
+    start_site, store, put, stop, monkeypatch
+):
+    arrived, left = Event(), Event()
+
+    def answer(handler):
+        if handler.command == "PUT":
+            arrived.set()
+            left.wait(10)
+            handler.reply(200, ETag='"x"')
+        else:
+            handler.reply(200, b"<DeleteResult></DeleteResult>")
+
+    site = start_site(answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", site.origin)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+
+    def progress(sent, total):
+        if arrived.is_set():
+            stop.set()
+
+    with pytest.raises(Stopped):
+        put(store(), progress=progress)
+    left.set()
+    end_of("apixo-wan-store-upload")
+    assert [method for method, path, _ in site.seen if "delete" in path] == ["POST"]
 
 
 def test_progress_never_claims_what_the_store_has_not_got(start_site, store, put, monkeypatch):

@@ -1,4 +1,4 @@
-"""Proxies and private certificates, which the store's library must honour like our own HTTP."""
+"""The store's library: loaded late, and honouring proxies and certificates like our own HTTP."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import http.client
 import os
 import shutil
 import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from apixo_wan_animate.utils.addresses import AddressRule
-from apixo_wan_animate.utils.errors import HostingError
+from apixo_wan_animate.utils.errors import HostingError, SettingsError
 from apixo_wan_animate.utils.hosting.bucket import StoreAddress
 from apixo_wan_animate.utils.hosting.store import StoreHost
 
@@ -94,3 +95,19 @@ def test_a_private_certificate_is_trusted_only_when_the_environment_names_it(
     hosted = put()
     assert len(server.stored()) == 1
     assert requests.get(hosted.url, verify=str(cert), timeout=10).status_code == 200
+
+
+def test_the_library_is_loaded_only_when_a_store_is_used(run_child):
+    script = (
+        "from apixo_wan_animate.utils.hosting import choose, store, trial\n"
+        "print('obstore' in sys.modules)"
+    )
+    assert run_child(script).strip() == "False"
+
+
+def test_a_missing_library_is_a_sentence(put, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    for name in ("obstore", "obstore.store", "obstore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SettingsError, match="pip install -U obstore"):
+        put()

@@ -80,6 +80,12 @@ class StoreAddress:
                 f"“{text[:80]}” is not the address of an object store. Write APIXO_WAN_STORE as "
                 "in s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
             )
+        if scheme == "az" and not re.fullmatch(r"[A-Za-z0-9._~/-]*", prefix):
+            # The library signs the encoded name there, and Azure checks the plain one.
+            raise SettingsError(
+                f"The prefix “{prefix[:60]}” holds letters that links to Azure cannot carry. "
+                "Use plain letters, digits and - . _ ~ in APIXO_WAN_STORE."
+            )
         return cls(scheme, bucket, "/".join(parts))
 
     def key(self, name: str) -> str:

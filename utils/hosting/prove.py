@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 from urllib.parse import unquote, urlsplit
 
-from ..addresses import AddressRule, check_url, is_plain, redact
+from ..addresses import AddressRule, is_plain, redact
 from ..errors import HostingError, TransportError
 from ..transport import Probe, Transport
 from .host import Kind
@@ -81,7 +81,6 @@ def prove_readable(
         HostingError: What comes back is not what the service could use.
         Stopped: `stop` was set.
     """
-    check_url(url, rule)
     first_bytes = len(expected.first_bytes) if expected else FIRST_BYTES
     try:
         probe = transport.probe(url, rule=rule, first_bytes=max(1, first_bytes), stop=stop)

@@ -68,8 +68,9 @@ class StoreHost:
     @property
     def identity(self) -> str:
         """The bucket and the server it is on, and how links to it are made."""
-        place = f"{self._address.scheme}://{self._address.key('')}"
-        return f"store {place} {self._address.bucket} {self._endpoint} {self._public_url}".strip()
+        address = self._address
+        place = f"{address.scheme}://{address.bucket}/{address.prefix}"
+        return f"store {place} at {self._endpoint} {self._public_url}".rstrip()
 
     def put(
         self, file: Path, *, media_type: str, extension: str, progress: Progress, stop: Event
@@ -88,8 +89,7 @@ class StoreHost:
         thread.start()
         while not upload.done.wait(_LOOK_S):
             progress(upload.surely_sent(), upload.size_bytes)
-            if stop.is_set():
-                upload.abandon()
+            if stop.is_set() and upload.abandon():
                 raise Stopped("Stopped while a file was going up. Run again to go on.")
         if upload.error is not None:
             raise self._error(upload.error) from upload.error
@@ -163,7 +163,7 @@ class _Upload:
         self._path = file
         self._attributes = {"Content-Type": media_type, "Cache-Control": "no-store"}
         self._guard = Lock()
-        self._abandoned = False
+        self._abandoned = self._whole = False
         self._handed_bytes = 0
 
     def run(self) -> None:
@@ -179,10 +179,11 @@ class _Upload:
         """Bytes that have left: those read, but for the parts that may still be under way."""
         return max(0, self._handed_bytes - (_PARTS_AT_ONCE + 1) * _PART_BYTES)
 
-    def abandon(self) -> None:
-        """Give up; the file is let go of before this returns."""
+    def abandon(self) -> bool:
+        """Give up, unless it is whole already; the file is let go of before this returns."""
         with self._guard:
-            self._abandoned = True
+            self._abandoned = not self._whole
+            return self._abandoned
 
     def _put(self) -> None:
         import obstore
@@ -196,7 +197,9 @@ class _Upload:
             chunk_size=_PART_BYTES,
             max_concurrency=_PARTS_AT_ONCE,
         )
-        if self._abandoned:
+        with self._guard:
+            self._whole = not self._abandoned
+        if not self._whole:
             obstore.delete(self._bucket, self._key)
 
     def _pieces(self) -> Iterator[bytes]:
