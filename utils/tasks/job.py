@@ -13,8 +13,6 @@ from .rows import TaskRow
 from .states import State
 from .watch import Outcome, Progress, Watch
 
-_ORDER = ("checking", "encoding", "uploading", "submitting", "waiting", "downloading", "done")
-
 
 class Job:
     """What this process knows of a row beside the ledger.
@@ -119,11 +117,11 @@ class Job:
 
     @property
     def progress(self) -> Progress:
-        """What its watches are shown: the part that is furthest behind."""
-        shown = [part.progress for part in self.parts if not part.done]
-        if not shown:
-            return self._progress
-        return min(shown, key=lambda progress: _ORDER.index(progress.phase))
+        """What its watches are shown: while there is one under way, the longest part."""
+        for part in reversed(self.parts):  # the motion stands last
+            if not part.done:
+                return part.progress
+        return self._progress
 
     def show(
         self,

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..apixo.billing import billable_seconds
-from ..errors import WanAnimateError
-from .desk import Desk
+from .desk import SOUNDS, THUMBNAILS, Desk
 from .fingerprint import link_digest
 from .job import Job
 from .making import PartMaker
 from .parts import Hosted, Medium, Part, PartKey, PartTable, Purpose
 from .request import UrlCharacter, UrlMotion
+from .tidy import remove_beside
 from .unexpected import as_ours, report
 
 
@@ -102,22 +102,25 @@ class Preparer:
     def _arrived(self, job: Job, part: Part) -> None:
         """One part has ended: keep its files before they go, and go on when it was the last."""
         try:
-            if part.result is not None:
+            if part.result is not None and not job.stop.is_set():
                 self._keep(job, part.result)
-        except (OSError, WanAnimateError) as error:
-            report(error)  # without them the task still works
+        except Exception as error:  # noqa: BLE001 - without them the task still works
+            report(error)
         self._look(job)
 
     def _keep(self, job: Job, hosted: Hosted) -> None:
         """Copy what must outlive the part; the next part may take long."""
-        name = str(job.row.id)
-        kept: dict[str, str] = {}
-        if hosted.sound is not None:
-            kept["sound"] = keep_beside(hosted.sound, self._desk.sounds / f"{name}.m4a")
-        if hosted.thumbnail is not None:
-            kept["thumbnail"] = keep_beside(hosted.thumbnail, self._desk.thumbnails / f"{name}.jpg")
-        if kept:
-            job.update(self._desk.ledger.note(job.row.id, **kept))
+        state = self._desk.folders.state
+        beside = [
+            ("sound", hosted.sound, state / SOUNDS / f"{job.row.id}.m4a"),
+            ("thumbnail", hosted.thumbnail, state / THUMBNAILS / f"{job.row.id}.jpg"),
+        ]
+        for column, source, target in beside:
+            if source is not None:
+                job.update(self._desk.ledger.note(job.row.id, **{column: target.name}))
+                copy_whole(source, target)
+        if job.stop.is_set():  # who dropped the row may have looked before they were there
+            remove_beside(state, job.row)
 
     def _look(self, job: Job) -> None:
         """Go on when every part has ended; each of them calls it, and the last one counts."""
@@ -150,10 +153,8 @@ class Preparer:
         job.update(self._desk.ledger.note(job.row.id, **changes))
 
 
-def keep_beside(source: Path | None, target: Path) -> str:
-    """Copy a file to its place beside the ledger; its name there, "" where there is none."""
-    if source is None or not source.is_file():
-        return ""
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file so that it appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
     try:
@@ -161,4 +162,3 @@ def keep_beside(source: Path | None, target: Path) -> str:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    return target.name

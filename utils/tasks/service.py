@@ -281,6 +281,14 @@ class TaskService:
         if house is not None:
             house.poller.poke_all()
 
+    def scan(self) -> None:
+        """Settle the rows of dead processes now; it is done every few seconds by itself.
+
+        Raises:
+            LedgerError: The ledger cannot be written.
+        """
+        self._open().scan()
+
     def adopt(self, row_id: int, task_id: str) -> TaskRow:
         """Give a row of unknown fate the id of its task, which is then collected.
 

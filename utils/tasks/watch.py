@@ -10,6 +10,8 @@ from pathlib import Path
 from ..errors import Stopped, TaskTimeoutError, WanAnimateError
 from .rows import TaskRow
 
+_BEFORE_THE_SUBMIT = frozenset({"checking", "encoding", "uploading"})
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -184,6 +186,11 @@ def timed_out(watch: Watch, *, waited_minutes: float) -> TaskTimeoutError:
     """
     row = watch.accepted() if not watch.done else None
     task_id = row.task_id if row else ""
+    if not task_id and watch.progress.phase in _BEFORE_THE_SUBMIT:
+        return TaskTimeoutError(
+            f"The task was not submitted within {waited_minutes:g} minutes: it is still "
+            f"{watch.progress.phase}. Run again, or raise APIXO_WAN_WAIT_MINUTES."
+        )
     named = f"Task {task_id}" if task_id else "The task"
     return TaskTimeoutError(
         f"{named} is not finished after {waited_minutes:g} minutes of watching. It goes on, and "

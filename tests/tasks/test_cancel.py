@@ -1,0 +1,183 @@
+"""Leaving: felt at once, nothing bought is lost, nothing half done is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from apixo_wan_animate.utils.errors import Stopped, TaskTimeoutError
+from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.tasks.watch import timed_out
+
+from .world import clip, outcome, picture, request, until
+
+AT_ONCE_S = 0.2
+
+
+class Gate:
+    """Holds requests of one route until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self, asked, handle):
+        self.reached.set()
+        self._open.wait(30)
+        return handle()
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture
+def gate():
+    made = Gate()
+    yield made
+    made.open()
+
+
+def leave_quickly(watch) -> None:
+    began = time.monotonic()
+    watch.leave()
+    assert time.monotonic() - began < AT_ONCE_S
+
+
+def nothing_is_left(world) -> bool:
+    scratch = world.folders().temp / "apixo_wan_animate"
+    state = world.folders().state
+    return (
+        world.rows() == []
+        and not [p for p in scratch.glob("*/*") if p.exists()]
+        and not list(state.glob("sounds/*"))
+        and not list(state.glob("thumbnails/*"))
+    )
+
+
+def test_leaving_while_a_clip_is_encoded_leaves_nothing(world):
+    service = world.service()
+    watch = service.start(request(motion=clip(frames=4000)))
+    until(lambda: watch.progress.phase == "encoding" and (watch.progress.done or 0) > 2)
+    leave_quickly(watch)
+    until(lambda: nothing_is_left(world), limit_s=5)
+    assert world.submits == 0
+
+
+def test_leaving_while_a_file_goes_up_leaves_nothing(world, gate):
+    world.plan.add("upload", gate, times=9)
+    watch = world.service().start(request(motion=clip(sound=True, frames=18)))
+    assert gate.reached.wait(10)
+    leave_quickly(watch)
+    gate.open()
+    until(lambda: nothing_is_left(world))
+    assert world.submits == 0
+
+
+def test_leaving_while_the_submit_is_under_way_keeps_what_is_bought(world, gate):
+    service = world.service()
+    world.plan.add("submit", gate)
+    watch = service.start(request())
+    assert gate.reached.wait(10)
+    leave_quickly(watch)
+    gate.open()
+    assert world.wait_for(State.COLLECTED).file
+    assert outcome(service.start(request())).reused
+    assert world.submits == 1
+
+
+def test_leaving_while_the_task_is_under_way_keeps_it_and_the_next_run_attaches(world, gate):
+    service = world.service()
+    world.plan.add("status", gate, times=9)
+    watch = service.start(request())
+    assert gate.reached.wait(10)
+    leave_quickly(watch)
+    with pytest.raises(Stopped):
+        watch.outcome()
+    again = service.start(request())
+    gate.open()
+    assert outcome(again).row.state is State.COLLECTED
+    assert world.submits == 1
+
+
+def test_leaving_while_the_result_comes_down_keeps_it(world, gate):
+    service = world.service()
+    world.plan.add("file", gate, times=9, path="/files/practice-")
+    watch = service.start(request())
+    assert gate.reached.wait(10)
+    leave_quickly(watch)
+    gate.open()
+    world.wait_for(State.COLLECTED)
+    assert world.submits == 1
+
+
+def test_what_two_want_goes_on_when_one_leaves(world, gate):
+    service = world.service()
+    world.plan.add("upload", gate, times=9)
+    first, second = service.start(request()), service.start(request())
+    assert gate.reached.wait(10)
+    first.leave()
+    gate.open()
+    assert outcome(second).row.state is State.COLLECTED
+    assert world.submits == 1
+
+
+def test_what_was_left_may_be_started_again_at_the_same_instant(world, gate):
+    service = world.service()
+    world.plan.add("upload", gate, times=2)
+    for _ in range(5):
+        watch = service.start(request())
+        until(lambda watch=watch: watch.progress.phase != "checking")
+        watch.leave()
+    last = service.start(request())
+    gate.open()
+    assert outcome(last).row.state is State.COLLECTED
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_nodes_that_leave_before_their_requests_are_looked_at_leave_no_rows(world, gate):
+    service = world.service()
+    world.plan.add("upload", gate, times=99)
+    wanted = [request(n, character=picture(n)) for n in range(20)]
+    watches = [service.start(one) for one in wanted]
+    for watch in watches:
+        watch.leave()
+    gate.open()
+    until(lambda: nothing_is_left(world))
+    assert world.submits == 0
+
+
+def test_a_node_that_waited_long_enough_is_told_that_the_task_goes_on(world, gate):
+    service = world.service()
+    world.plan.add("status", gate, times=9)
+    watch = service.start(request())
+    until(lambda: watch.accepted() is not None)
+    error = timed_out(watch, waited_minutes=60)
+    assert isinstance(error, TaskTimeoutError)
+    assert error.task_id == world.only_row().task_id
+    assert "goes on" in str(error)
+
+
+def test_a_node_that_waited_before_anything_was_sent_is_told_so(world, gate):
+    world.plan.add("upload", gate, times=9)
+    watch = world.service().start(request())
+    assert gate.reached.wait(10)
+    assert "not submitted" in str(timed_out(watch, waited_minutes=60))
+
+
+def test_stopping_while_a_submit_is_under_way_waits_for_its_answer(world, gate):
+    service = world.service()
+    world.plan.add("submit", gate)
+    service.start(request())
+    assert gate.reached.wait(10)
+    threading.Timer(0.05, gate.open).start()
+    service.stop()
+    assert world.only_row().state is State.SUBMITTED
+
+
+def test_stopping_leaves_no_thread_behind(world):
+    before = {thread.name for thread in threading.enumerate()}
+    service = world.service()
+    outcome(service.start(request()))
+    service.stop()
+    until(lambda: {t.name for t in threading.enumerate() if t.name.startswith("apixo")} <= before)
