@@ -40,6 +40,8 @@ def comfy(tmp_path_factory, samples):
     if suite is not None:
         shutil.copytree(suite.resolve(), base / "custom_nodes" / suite.name,
                         ignore=shutil.ignore_patterns(".git"))  # fmt: skip
+    probe = PACK / "tests" / "support" / "probe_pack"
+    shutil.copytree(probe, base / "custom_nodes" / "probe_pack")
     (base / "input").mkdir()
     for file in Path(samples.character).parent.iterdir():
         shutil.copy(file, base / "input" / file.name)

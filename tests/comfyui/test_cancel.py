@@ -1,0 +1,133 @@
+"""Cancel is felt within a second in every phase, keeps what was paid for, and breaks nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from graphs import animate, loaders, small_clip, small_makers
+from running_comfyui import error_of, succeeded
+
+pytestmark = pytest.mark.comfyui
+
+TIMES = int(os.environ.get("CANCEL_TIMES", "10"))
+LIMIT_S = 1.0
+RANDOM = random.Random(20261123)
+HELD = {
+    "uploading": ("upload", ""),
+    "submitting": ("submit", ""),
+    "downloading": ("file", "practice-"),
+}
+
+
+@pytest.fixture(scope="module")
+def long_clip(comfy):
+    """30 s of full HD: seconds to encode, and seconds to decode what comes of it."""
+    path = comfy.base / "input" / "long.mp4"
+    noise = np.random.default_rng(3).integers(0, 255, (1080, 1920, 3), np.uint8)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=Fraction(30), options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for index in range(30 * 30):
+            frame = av.VideoFrame.from_ndarray(np.roll(noise, index * 4, 1), format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path.name
+
+
+def seen(comfy, word: str, *, limit_s: float = 60) -> None:
+    """Wait until a node says that it is in this phase."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        texts = comfy.get("/probe/texts")
+        if texts and texts[-1].startswith(word):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no node was {word}; the last words: {comfy.get('/probe/texts')}")
+
+
+def cancel(comfy, graph, phase: str) -> float:
+    """Cancel a graph in a phase; the seconds until the prompt has ended."""
+    prompt = comfy.queue(graph)
+    seen(comfy, phase)
+    time.sleep(RANDOM.uniform(0, 0.3))
+    began = time.monotonic()
+    comfy.interrupt()
+    while (entry := comfy.history(prompt)) is None:
+        assert time.monotonic() - began < 20, f"{phase}: still running"
+        time.sleep(0.01)
+    took_s = time.monotonic() - began
+    assert error_of(entry) == "interrupted", error_of(entry)
+    return took_s
+
+
+def still_works(comfy) -> None:
+    """The queue takes the next prompt."""
+    tiny = {"class_type": "EmptyImage",
+            "inputs": {"width": 16, "height": 16, "batch_size": 1,
+                       "color": RANDOM.randrange(2**24)}}  # fmt: skip
+    show = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    assert succeeded(comfy.run({"1": tiny, "2": show}))
+
+
+@pytest.mark.parametrize("phase", ["uploading", "submitting", "waiting", "downloading"])
+def test_cancel_on_the_way(comfy, phase):
+    longest_s = 0.0
+    for turn in range(TIMES):
+        seed = 10_000 + 100 * len(phase) + turn
+        color = 0x101010 + seed  # another picture each time, so that there is something to upload
+        wish = "practice:slow 4" if phase == "waiting" else ""
+        graph = small_makers() | {"3": small_clip(seed=seed, prompt=wish)}
+        graph["11"]["inputs"]["color"] = color
+        comfy.post("/probe/release", {})
+        before = comfy.get("/probe/accepted")
+        if phase in HELD:
+            route, path = HELD[phase]
+            comfy.post("/probe/hold", {"route": route, "path": path}).raise_for_status()
+        longest_s = max(longest_s, cancel(comfy, graph, phase))
+        comfy.post("/probe/release", {})
+        still_works(comfy)
+        entry = comfy.run(graph)
+        assert succeeded(entry), error_of(entry)
+        assert comfy.get("/probe/accepted") == before + 1
+    print(f"cancel while {phase}: longest of {TIMES}: {longest_s:.2f} s")
+    assert longest_s < LIMIT_S
+
+
+def test_cancel_while_encoding_leaves_nothing(comfy, long_clip, samples):
+    longest_s = 0.0
+    comfy.post("/probe/release", {})
+    before = comfy.get("/probe/accepted")
+    for turn in range(TIMES):
+        graph = loaders(samples.character.name, long_clip) | {"3": animate(seed=20_000 + turn)}
+        comfy.post("/probe/release", {})
+        longest_s = max(longest_s, cancel(comfy, graph, "encoding"))
+        still_works(comfy)
+    print(f"cancel while encoding: longest of {TIMES}: {longest_s:.2f} s")
+    assert comfy.get("/probe/accepted") == before
+    left = [p.name for p in (comfy.base / "temp").rglob("*.mp4*") if "practice" not in str(p)]
+    assert not left
+    assert longest_s < LIMIT_S
+
+
+def test_cancel_while_decoding(comfy, long_clip, samples):
+    graph = loaders(samples.character.name, long_clip) | {"3": animate(seed=30_000)}
+    video_only = animate(seed=30_000, decode_frames=False)
+    entry = comfy.run(loaders(samples.character.name, long_clip) | {"3": video_only})
+    assert succeeded(entry), error_of(entry)
+    accepted = comfy.get("/probe/accepted")
+    longest_s = 0.0
+    for _ in range(TIMES):
+        comfy.post("/probe/release", {})
+        longest_s = max(longest_s, cancel(comfy, graph, "decoding"))
+        still_works(comfy)
+    print(f"cancel while decoding: longest of {TIMES}: {longest_s:.2f} s")
+    entry = comfy.run(graph)
+    assert succeeded(entry), error_of(entry)
+    assert comfy.get("/probe/accepted") == accepted
+    assert longest_s < LIMIT_S
