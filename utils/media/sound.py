@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from .types import Sound
 
 # Stamps that are this far off are rounding of the container; beyond it there is a gap.
-_TOLERANCE_S = 0.03
+TOLERANCE_S = 0.03
 # How many stamps of a coarse clock (Matroska and Flash count milliseconds) are looked at before
 # the first sample gets its place.
-_STAMPS_ENOUGH = 16
+STAMPS_ENOUGH = 16
 _INTEGER_SCALES = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
 
 Samples = NDArray[np.float32]
@@ -61,7 +61,7 @@ class SoundTrack:
             self._write(self._position(frame, self._cursor), samples)
             return
         self._waiting.append((self._stamped(frame, 0), samples))
-        if self._half_tick < 1 or len(self._waiting) >= _STAMPS_ENOUGH:
+        if self._half_tick < 1 or len(self._waiting) >= STAMPS_ENOUGH:
             self._settle()
 
     def sound(self) -> Sound | None:
@@ -75,14 +75,13 @@ class SoundTrack:
         """Give the first frames their place: where all of their rounded stamps can be true."""
         if not self._waiting:
             return
+        stamps = [stamp for stamp, _ in self._waiting]
         lengths = [samples.shape[1] for _, samples in self._waiting]
-        before = [sum(lengths[:index]) for index in range(len(lengths))]
-        starts = [stamp - done for (stamp, _), done in zip(self._waiting, before, strict=True)]
-        low, high = max(starts) - self._half_tick, min(starts) + self._half_tick
-        start = starts[0] if low <= starts[0] <= high or low > high else round((low + high) / 2)
-        for done, (stamp, samples) in zip(before, self._waiting, strict=True):
-            is_gap = abs(stamp - start - done) > _TOLERANCE_S * self._rate_hz
-            self._write(stamp if is_gap else start + done, samples)
+        at = settled_start(stamps, lengths, half_tick=self._half_tick)
+        for stamp, samples in self._waiting:
+            at = stamp if abs(stamp - at) > TOLERANCE_S * self._rate_hz else at
+            self._write(at, samples)
+            at += samples.shape[1]
         self._waiting.clear()
 
     def _stamped(self, frame: AudioFrame, default: int) -> int:
@@ -93,7 +92,7 @@ class SoundTrack:
     def _position(self, frame: AudioFrame, cursor: int) -> int:
         """The sample at which a frame starts; frames that follow each other stay seamless."""
         stamped = self._stamped(frame, cursor)
-        return stamped if abs(stamped - cursor) > _TOLERANCE_S * self._rate_hz else cursor
+        return stamped if abs(stamped - cursor) > TOLERANCE_S * self._rate_hz else cursor
 
     def _write(self, at: int, samples: Samples) -> None:
         self._cursor = at + samples.shape[1]
@@ -106,6 +105,22 @@ class SoundTrack:
         if first < last:
             whole[:channels, at + first : at + last] = samples[:channels, first:last]
             self._end = max(self._end, at + last)
+
+
+def settled_start(stamps: list[int], lengths: list[int], *, half_tick: float) -> int:
+    """The sample at which sound starts: where all of its first frames' rounded stamps can be true.
+
+    Args:
+        stamps: Where each frame is said to start, in samples.
+        lengths: How long each is.
+        half_tick: How far a stamp can be off, in samples.
+    """
+    before = [sum(lengths[:index]) for index in range(len(lengths))]
+    starts = [stamp - done for stamp, done in zip(stamps, before, strict=True)]
+    low, high = max(starts) - half_tick, min(starts) + half_tick
+    if low <= starts[0] <= high or low > high:
+        return starts[0]
+    return round((low + high) / 2)
 
 
 def unit_samples(frame: AudioFrame) -> Samples:
