@@ -97,6 +97,10 @@ class S3Server:
         if self._process.poll() is None:
             self._process.communicate(timeout=20)
 
+    def clear(self) -> None:
+        """Large objects shall not stay behind in the folder for temporary files."""
+        shutil.rmtree(self.folder)
+
 
 @pytest.fixture
 def start_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -117,6 +121,8 @@ def start_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     yield start
     for server in servers:
         server.close()
+    for server in servers:
+        server.clear()
 
 
 @pytest.fixture
@@ -208,17 +214,21 @@ def start_site() -> Iterator:
 def make_file(tmp_path: Path):
     """Write a file that begins like an MP4, and whose bytes all tell their place."""
 
-    def make(size_bytes: int, name: str = "clip.bin", *, first: bytes | None = None) -> Path:
-        begin = b"\x00\x00\x00\x18ftypmp42" if first is None else first
+    made: set[Path] = set()
+
+    def make(size_bytes: int, name: str = "clip.bin") -> Path:
         path = tmp_path / name
         with path.open("wb") as file:
-            file.write(begin)
+            file.write(b"\x00\x00\x00\x18ftypmp42")
             block = b"".join(n.to_bytes(4, "big") for n in range(65536))
             while file.tell() < size_bytes:
                 file.write(block[: size_bytes - file.tell()])
+        made.add(path)
         return path
 
-    return make
+    yield make
+    for path in made:
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture
