@@ -35,7 +35,7 @@ _MATRICES = {
     9: Matrix.BT2020,
     10: Matrix.BT2020,
 }
-_FULL_RANGE = 2
+_UNTOLD, _FULL_RANGE = 0, 2
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,30 @@ class Colour:
 
 
 def colour_of(frame: VideoFrame) -> Colour:
-    """What a frame says of itself; untagged is 601 and limited, RGB is full."""
+    """What a frame says of itself; untagged is 601 and limited, RGB and untagged grey are full."""
     name = frame.format.name
     if frame.format.is_rgb or name == "pal8":
         return Colour(Matrix.RGB, True)
     matrix = _MATRICES.get(int(frame.colorspace), Matrix.BT601)
     if matrix is Matrix.RGB:
         matrix = Matrix.BT601
-    full = int(frame.color_range) == _FULL_RANGE or name.startswith("yuvj")
-    return Colour(matrix, full)
+    extent = int(frame.color_range)
+    is_grey = len(frame.format.components) < 3
+    untold = name.startswith("yuvj") or (is_grey and extent == _UNTOLD)
+    return Colour(matrix, extent == _FULL_RANGE or untold)
 
 
 @lru_cache(maxsize=16)
-def yuv_to_rgb(colour: Colour) -> NDArray[Any]:
-    """Rows of R, G and B over columns Y, U, V and 1, for numbers of 8 bits."""
+def yuv_to_rgb(colour: Colour, bits: int) -> NDArray[Any]:
+    """Rows of R, G and B over columns Y, U, V and 1.
+
+    Args:
+        colour: What the numbers mean.
+        bits: How many they had before they were shifted up to 16.
+
+    Returns:
+        A matrix from shifted numbers to 0…65535, shape (3, 4).
+    """
     red, blue = colour.matrix.value
     green = 1 - red - blue
     to_rgb = np.array(
@@ -75,7 +85,9 @@ def yuv_to_rgb(colour: Colour) -> NDArray[Any]:
             [1, 2 * (1 - blue), 0],
         ]
     )
-    luma, chroma, black = (1.0, 1.0, 0.0) if colour.full else (255 / 219, 255 / 224, 16.0)
-    scaled = to_rgb * np.array([luma, chroma, chroma])
-    offset = -scaled @ np.array([black, 128.0, 128.0])
+    # In 8 bits the limited range is 16…235, and chroma spans 224; all grow with the shift.
+    white = float((1 << 16) - (1 << (16 - bits)))
+    luma, chroma, black = (white, white, 0) if colour.full else (219 << 8, 224 << 8, 16 << 8)
+    scaled = 65535 * to_rgb / np.array([luma, chroma, chroma])
+    offset = -scaled @ np.array([black, 1 << 15, 1 << 15])
     return np.column_stack([scaled, offset])

@@ -15,9 +15,9 @@ from torch import Tensor
 from ..errors import MemoryShortError
 from .geometry import Geometry
 from .memory import Reservation, free_bytes
-from .planes import to_rgb, write_unit
+from .planes import Converter, write_unit
 
-_AHEAD = 3
+_AHEAD = 4
 _CHANNELS = 3
 _FLOAT_BYTES = 4
 
@@ -39,6 +39,7 @@ class FrameStore:
     def __init__(self, count: int, *, geometry: Geometry, reservation: Reservation) -> None:
         self._geometry = geometry
         self._reservation = reservation
+        self._converter = Converter()
         self._frames = allocate(count, geometry)
         self._queue: Queue[tuple[VideoFrame, int, int] | None] = Queue(_AHEAD)
         self._error: BaseException | None = None
@@ -83,7 +84,7 @@ class FrameStore:
 
     def _write(self, frame: VideoFrame, first: int, count: int) -> None:
         slot = self._frames[first]
-        write_unit(self._geometry.apply(to_rgb(frame)), slot)
+        write_unit(self._geometry.apply(self._converter.to_rgb(frame)), slot)
         for place in range(first + 1, first + count):
             self._frames[place] = slot
         self._reservation.filled(count * slot.nbytes)
