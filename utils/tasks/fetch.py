@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,7 +131,7 @@ class Fetcher:
         job, row = trying.job, trying.job.row
         folder = self._desk.folders.output / self._desk.settings.load().output
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{row.tag}-{self._desk.ledger.owner[:8]}.part"
+        part = folder / part_name(row, self._desk.ledger.owner)
         part.unlink(missing_ok=True)
         job.show("downloading")
         try:
@@ -218,6 +219,18 @@ class Fetcher:
             job.update(row)
             job.fail(task_failed(row))
         self._desk.done(job)
+
+
+def part_name(row: TaskRow, owner: str) -> str:
+    """The name of a result on its way; by it the leavings of a dead process are found."""
+    return f".{row.tag}-{owner}.part"
+
+
+def remove_parts(folder: Path, owner: str) -> None:
+    """Remove what a dead process was fetching when it died."""
+    for part in folder.glob(f".*-{owner}.part*"):
+        with suppress(OSError):
+            part.unlink()
 
 
 def result_name(row: TaskRow, info: ClipInfo) -> str:

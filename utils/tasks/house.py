@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..errors import WanAnimateError
+from ..errors import SettingsError, WanAnimateError
 from ..settings import Folders, SettingsStore
 from ..transport import Transport
 from .admission import Admission, Stages
 from .agenda import Agenda, RequestBudget
 from .database import Database
 from .desk import Desk, HostChoice
-from .fetch import Fetcher
+from .fetch import Fetcher, remove_parts
 from .job import Job
 from .jobs import JobTable
 from .ledger import LEDGER_FILE, Ledger
@@ -188,12 +188,18 @@ class House:
             with self._ownership.proved_dead(owner) as dead:
                 heirs = ledger.inherit(owner) if dead else []
             if dead:
-                scratch = self.desk.scratch.with_name(owner)
-                shutil.rmtree(scratch, ignore_errors=True)
+                self._clear_after(owner)
             for row in heirs:
                 self._follow(row)
         self._inherit_ownerless()
         self.settler.look_at_all()
+
+    def _clear_after(self, owner: str) -> None:
+        """Remove what a dead process had half done."""
+        shutil.rmtree(self.desk.scratch.with_name(owner), ignore_errors=True)
+        with suppress(SettingsError):
+            settings = self.desk.settings.load()
+            remove_parts(self.desk.folders.output / settings.output, owner)
 
     def _inherit_ownerless(self) -> None:
         if self.desk.ledger.in_states(ACCEPTED, owner=""):
@@ -205,7 +211,8 @@ class House:
         self._ground.pool.put("ledger", self._first_scan)
 
     def _first_scan(self) -> None:
-        self._ownership.sweep()
+        for owner in self._ownership.sweep():
+            self._clear_after(owner)
         self.desk.shelf.sweep()
         self._scan_on()
 

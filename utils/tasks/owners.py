@@ -70,15 +70,17 @@ class Ownership:
             with contextlib.suppress(OSError):
                 self._path(owner).unlink()
 
-    def sweep(self) -> None:
-        """Remove the locks that killed processes left long ago."""
+    def sweep(self) -> list[str]:
+        """Remove the locks that killed processes left long ago; returns their owners."""
+        swept: list[str] = []
         for path in self._folder.glob("*.lock"):
             with contextlib.suppress(OSError):
                 # The age is the file system's, so this machine's clock measures it.
                 old = time.time() - path.stat().st_mtime > _STALE_S
                 if old and path.stem != self.name and _is_name(path.stem):
-                    with self.proved_dead(path.stem):
-                        pass
+                    with self.proved_dead(path.stem) as dead:
+                        swept += [path.stem] * dead
+        return swept
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
