@@ -129,7 +129,7 @@ def test_ours_must_tell_its_size(start_site, prove):
         (403, b"<Error/>", "application/xml", "403"),
         (404, PAGE, "text/html", "404"),
         (410, b"", "text/plain", "410"),
-        (500, b"", "text/plain", "500"),
+        (409, b"", "text/plain", "409"),
         (416, b"", "video/mp4", "416"),
         (204, b"", "video/mp4", "204"),
     ],
@@ -245,6 +245,12 @@ def closed_origin():
 def test_an_address_that_does_not_answer_is_refused(prove, closed_origin):
     with pytest.raises(HostingError, match="cannot be reached"):
         prove(closed_origin + "/a.mp4", expected=expected_of(MP4))
+
+
+def test_a_failing_host_is_refused(start_site, prove):
+    site = start_site(lambda handler: handler.reply(500, b"sorry"))
+    with pytest.raises(HostingError, match="500"):
+        prove(site.origin + "/a.mp4", expected=expected_of(MP4))
 
 
 def test_an_own_address_that_was_confirmed_may_be_unreachable_from_here(prove, closed_origin):
