@@ -116,7 +116,12 @@ def redact(url: str) -> str:
 
 def redact_links(text: str) -> str:
     """A text of others with its links as `redact` shows them."""
-    return _LINK.sub(lambda found: redact(found.group().rstrip(_AFTER_LINKS)), text)
+
+    def shown(found: re.Match[str]) -> str:
+        link = found.group().rstrip(_AFTER_LINKS)
+        return redact(link) + found.group()[len(link) :]
+
+    return _LINK.sub(shown, text)
 
 
 def is_plain(url: str) -> bool:

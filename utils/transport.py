@@ -372,7 +372,8 @@ def _stream(
 ) -> Generator[requests.Response, None, None]:
     """A reply whose body is read piece by piece; for `download`."""
     watch = Watch(url, rule, stop, silence_s=60.0, paced=True)
-    with _followed(_file_patience(), Call("GET", url, headers), watch) as response:
+    once = _file_patience(connect=0, read=0)  # what is cut goes on instead of starting over
+    with _followed(once, Call("GET", url, headers), watch) as response:
         yield response
 
 
@@ -390,14 +391,16 @@ def _patience() -> Retry:
     )
 
 
-def _file_patience() -> Retry:
+def _file_patience(*, connect: int | None = None, read: int | None = None) -> Retry:
     """Repeats also where a host had trouble for a moment."""
     return Patience(
         3,
+        connect=connect,
+        read=read,
         redirect=0,
         other=0,
         allowed_methods=_REPEATED,
-        backoff_factor=0.5,
+        backoff_factor=0.3,
         status_forcelist=_PASSING,
         raise_on_status=False,
         respect_retry_after_header=False,

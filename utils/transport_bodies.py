@@ -19,6 +19,7 @@ from .transport_call import BROKEN, broken
 CHUNK_BYTES = 64 * 1024
 _UNCHANGED = frozenset({"", "identity", "aws-chunked"})
 """The last one is a trace of how a file went up to an object store; it is gone from the bytes."""
+_KNOWN = frozenset({"gzip", "x-gzip", "deflate"})
 
 Progress = Callable[[int, int], None]
 
@@ -213,7 +214,8 @@ class Inflater:
     """
 
     def __init__(self, encoding: str) -> None:
-        self._words = {word.strip().lower() for word in encoding.split(",")} - _UNCHANGED
+        words = [word.strip().lower() for word in encoding.split(",")]
+        self._words = [word for word in words if word not in _UNCHANGED]
         self._inflater: Any = None
         self._fed = False
 
@@ -248,7 +250,7 @@ class Inflater:
         return found
 
     def _begin(self, data: bytes) -> Any:
-        if not self._words <= {"gzip", "x-gzip", "deflate"} or len(self._words) > 1:
+        if len(self._words) > 1 or self._words[0] not in _KNOWN:
             raise EncodingError("is in an encoding that was not asked for")
         headed = data[:2] == b"\x1f\x8b" or (data[0] & 15 == 8 and not _checksum(data) % 31)
         return zlib.decompressobj(zlib.MAX_WBITS | 32 if headed else -zlib.MAX_WBITS)

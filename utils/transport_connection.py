@@ -14,9 +14,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
+from .addresses import origin_of
 from .transport_socket import CONNECT_LIMIT_S, WatchedSocket, dial
 from .transport_watch import running_watch
 
+HTTPS_PORT = 443
 _POOL_SIZE = 16
 
 
@@ -31,11 +33,18 @@ class _Watched:
             connection.timeout = min(CONNECT_LIMIT_S, watch.left_s())
             return cast("Any", super())._new_conn()
         host: str = getattr(connection, "_dns_host", connection.host)
-        guarded = getattr(connection, "proxy", None) is None
         try:
-            return dial(host, connection.port, watch, guarded=guarded)
+            return dial(host, connection.port, watch, origin=self._origin(connection))
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(connection, "no connection") from error
+
+    def _origin(self, connection: Any) -> str | None:
+        """What is really connected to, as the rule names it; None for a proxy."""
+        if getattr(connection, "proxy", None) is not None:
+            return None
+        host: str = connection.host.strip("[]")
+        scheme = "https" if connection.default_port == HTTPS_PORT else "http"
+        return origin_of(f"{scheme}://{f'[{host}]' if ':' in host else host}:{connection.port}")
 
     def connect(self) -> None:
         """Connect, TLS and a proxy's tunnel included: only then can a request leave."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .addresses import AddressRule, origin_of, private_address
+from .addresses import AddressRule, IPAddress, origin_of, private_address
 from .transport_watch import SLICE_S, Watch, running_watch
 
 CONNECT_LIMIT_S = 15.0
@@ -31,14 +31,14 @@ _UNDER_WAY = frozenset(
 _Found = tuple[int, int, int, Any]
 
 
-def dial(host: str, port: int, watch: Watch, *, guarded: bool) -> socket.socket:
+def dial(host: str, port: int, watch: Watch, *, origin: str | None) -> socket.socket:
     """Connect to a host, only by addresses that the watch's rule allows.
 
     Args:
         host: A name or an address.
         port: The port.
         watch: The request that this is for.
-        guarded: Whether the rule applies; it does not to a proxy.
+        origin: What the rule is asked about; None for a proxy, which it does not concern.
 
     Raises:
         OSError, UnicodeError: No connection can be made.
@@ -47,7 +47,7 @@ def dial(host: str, port: int, watch: Watch, *, guarded: bool) -> socket.socket:
         TransportError: The limit has passed.
     """
     watch.check()
-    found = _addresses(host, port, url=watch.url, rule=watch.rule if guarded else None)
+    found = _addresses(host, port, origin=origin, rule=watch.rule)
     end = time.monotonic() + min(CONNECT_LIMIT_S, watch.left_s())
     failed: OSError = OSError("no address")
     for number, address in enumerate(found, start=1):
@@ -66,29 +66,28 @@ def check_behind_proxy(host: str, port: int, watch: Watch) -> None:
         InputError: It has addresses, and none of them is allowed.
     """
     try:
-        _addresses(host, port, url=watch.url, rule=watch.rule)
+        _addresses(host, port, origin=origin_of(watch.url), rule=watch.rule)
     except (OSError, UnicodeError):  # names are often known to the proxy only
         return
 
 
-def _addresses(host: str, port: int, *, url: str, rule: AddressRule | None) -> list[_Found]:
+def _addresses(
+    host: str, port: int, *, origin: str | None, rule: AddressRule | None
+) -> list[_Found]:
+    """Where a host can be connected to, as far as the rule allows."""
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     found: list[_Found] = [(info[0], info[1], info[2], info[4]) for info in infos]
-    if rule is None:
+    if rule is None or origin is None:
         return found
-    origin = origin_of(url)
-    allowed = [
-        address
-        for address in found
-        if rule.allows(
-            ipaddress.ip_address(str(address[3][0]).partition("%")[0]),
-            origin,
-            named=not _is_address(host),
-        )
-    ]
+    named = not _is_address(host)
+    allowed = [place for place in found if rule.allows(_ip(place), origin, named=named)]
     if found and not allowed:
-        raise private_address(url)
+        raise private_address(origin)
     return allowed
+
+
+def _ip(place: _Found) -> IPAddress:
+    return ipaddress.ip_address(str(place[3][0]).partition("%")[0])
 
 
 def _is_address(host: str) -> bool:

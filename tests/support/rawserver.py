@@ -39,16 +39,16 @@ class Wire:
         self.server = server
         self.sock = sock
         self.number = number
-        self._rest = b""
+        self.rest = b""
 
     def head(self) -> bytes:
         """The bytes of a request up to the empty line; b"" where the other side has gone."""
-        while b"\r\n\r\n" not in self._rest:
+        while b"\r\n\r\n" not in self.rest:
             piece = self.sock.recv(65536)
             if not piece:
                 return b""
-            self._rest += piece
-        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+            self.rest += piece
+        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
         return head
 
     def request(self) -> Asked | None:
@@ -63,12 +63,12 @@ class Wire:
         with self.server.lock:
             self.server.requests.append(asked)
         length = int(headers.get("content-length", 0))
-        while len(self._rest) < length:
+        while len(self.rest) < length:
             piece = self.sock.recv(65536)
             if not piece:
                 break
-            self._rest += piece
-        body, self._rest = self._rest[:length], self._rest[length:]
+            self.rest += piece
+        body, self.rest = self.rest[:length], self.rest[length:]
         asked = Asked(self.number, method, target, headers, body)
         with self.server.lock:
             self.server.requests[-1] = asked

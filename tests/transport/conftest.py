@@ -25,8 +25,10 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def transport() -> Transport:
-    return Transport(SystemClock())
+def transport() -> Iterator[Transport]:
+    made = Transport(SystemClock())
+    yield made
+    made.close()
 
 
 @pytest.fixture

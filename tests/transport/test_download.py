@@ -1,0 +1,544 @@
+"""A file comes down whole, or there is an error; what was cut goes on where it was."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import threading
+import time
+import traceback
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from apixo_wan_animate.utils.addresses import AddressRule
+from apixo_wan_animate.utils.errors import (
+    InputError,
+    NotSentError,
+    Stopped,
+    TransportError,
+)
+from apixo_wan_animate.utils.transport import RefusedLinkError, Transport
+from rawserver import Asked, RawServer, Wire, answering, reply_bytes
+
+FILE = random.Random(7).randbytes(300_007)
+OTHER = random.Random(8).randbytes(300_007)
+SECRET = "5ecret"
+LIMIT = 10_000_000
+
+
+class RealtimeClock:
+    """Waits a small part of what is asked, so that attempts follow quickly."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, stop: threading.Event, delay_s: float) -> bool:
+        self.waits.append(delay_s)
+        return stop.wait(delay_s / 500)
+
+
+@pytest.fixture
+def transport() -> Transport:
+    return Transport(RealtimeClock())
+
+
+@pytest.fixture
+def fetch(transport, tmp_path, loopback):
+    """Download from a server, and give what lies on disk."""
+
+    def run(server: RawServer, path: str = "/r.mp4", **options) -> bytes:
+        target = tmp_path / "result.mp4.part"
+        options = {"limit_bytes": LIMIT, "rule": loopback} | options
+        found = transport.download(server.origin + path, target, **options)
+        content = target.read_bytes()
+        assert found.size_bytes == len(content)
+        return content
+
+    return run
+
+
+def same(content: bytes, wanted: bytes = FILE) -> bool:
+    return hashlib.sha256(content).digest() == hashlib.sha256(wanted).digest()
+
+
+def host(
+    serve_one: Callable[[Wire, Asked, int], None],
+) -> Callable[[Wire], None]:
+    """A script that hands each request to a function, with its number from 0."""
+
+    def script(wire: Wire) -> None:
+        while (asked := wire.request()) is not None:
+            with wire.server.lock:
+                number = len(wire.server.requests) - 1
+            serve_one(wire, asked, number)
+
+    return script
+
+
+def begin_of(asked: Asked) -> int:
+    return int(asked.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+
+
+def part(start: int, content: bytes = FILE, *, tag: str = '"v1"', upto: int | None = None) -> bytes:
+    """A 206 from `start`, of which only the bytes before `upto` come."""
+    where = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    length = len(content) - start
+    piece = content[start:upto]
+    return reply_bytes(206, piece, length=length, Content_Range=where, ETag=tag)
+
+
+def whole(content: bytes = FILE, *, upto: int | None = None, **headers: str) -> bytes:
+    return reply_bytes(200, content[:upto], length=len(content), **headers)
+
+
+def test_a_file_comes_down_to_the_byte(serve, fetch, loopback, tmp_path, transport):
+    server = serve(answering(whole(Content_Type="Video/MP4; x=y", ETag='"v1"')))
+    assert same(fetch(server))
+    assert "range" not in server.requests[0].headers
+    assert "authorization" not in server.requests[0].headers
+    found = transport.download(
+        f"{server.origin}/r.mp4?sig=1", tmp_path / "a", limit_bytes=LIMIT, rule=loopback
+    )
+    assert (found.media_type, found.final_url) == ("video/mp4", f"{server.origin}/r.mp4?sig=1")
+
+
+def test_progress_tells_bytes_and_the_whole(serve, fetch):
+    told: list[tuple[int, int | None]] = []
+    fetch(serve(answering(whole())), progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, len(FILE))
+    assert told[-1] == (len(FILE), len(FILE))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_a_whole_that_is_not_announced_is_told_as_none(serve, fetch):
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + FILE)
+
+    told: list[int | None] = []
+    assert same(fetch(serve(script), progress=lambda done, total: told.append(total)))
+    assert set(told) == {None}
+
+
+def test_a_part_of_before_is_written_over(serve, fetch, tmp_path):
+    (tmp_path / "result.mp4.part").write_bytes(b"old" * 500_000)
+    server = serve(answering(whole()))
+    assert same(fetch(server))
+    assert "range" not in server.requests[0].headers
+
+
+# Cuts
+
+
+def test_a_cut_goes_on_with_a_range_of_the_same_version(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(upto=123_456, ETag='"v1"'))
+            wire.close()
+        else:
+            wire.send(part(begin_of(asked)))
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert server.requests[1].headers["range"] == "bytes=123456-"
+    assert server.requests[1].headers["if-range"] == '"v1"'
+    assert len(server.requests) == 2
+
+
+def test_many_cuts_go_on_as_long_as_each_brings_something(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        start = begin_of(asked)
+        send = whole(upto=20_000, ETag='"v1"') if number == 0 else part(start, upto=start + 20_000)
+        wire.send(send)
+        wire.close()
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert len(server.requests) >= 15
+
+
+def test_a_date_serves_where_there_is_no_tag(serve, fetch):
+    date = "Mon, 23 Nov 2026 10:00:00 GMT"
+
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(upto=50_000, ETag='W/"weak"', Last_Modified=date))
+            wire.close()
+        else:
+            wire.send(part(begin_of(asked), tag='W/"weak"'))
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert server.requests[1].headers["if-range"] == date
+
+
+def test_without_anything_to_tell_versions_apart_it_starts_over(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        wire.send(whole(OTHER if number == 0 else FILE, upto=50_000 if number == 0 else None))
+        wire.close()
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert "range" not in server.requests[1].headers
+
+
+def test_a_file_that_changed_between_two_attempts_starts_over(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(OTHER, upto=50_000, ETag='"v1"'))
+            wire.close()
+        else:  # an honest host: If-Range does not match, so the whole comes
+            wire.send(whole(ETag='"v2"'))
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert len(server.requests) == 2
+
+
+def test_a_host_that_goes_on_with_another_version_is_not_believed(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(OTHER, upto=50_000, ETag='"v1"'))
+            wire.close()
+        elif "range" in asked.headers:
+            wire.send(part(begin_of(asked), tag='"v2"'))
+        else:
+            wire.send(whole(ETag='"v2"'))
+
+    assert same(fetch(serve(host(one))))
+
+
+def test_a_host_that_goes_on_with_another_size_is_not_believed(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(OTHER[:200_000], upto=50_000, ETag='"v1"'))
+            wire.close()
+        elif "range" in asked.headers:
+            wire.send(part(begin_of(asked)))
+        else:
+            wire.send(whole(ETag='"v1"'))
+
+    assert same(fetch(serve(host(one))))
+
+
+@pytest.mark.parametrize("start", [0, 49_999, 50_001, 299_000])
+def test_a_host_that_goes_on_elsewhere_is_not_believed(serve, fetch, start):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(upto=50_000, ETag='"v1"'))
+            wire.close()
+        elif "range" in asked.headers:
+            wire.send(part(start))
+        else:
+            wire.send(whole(ETag='"v1"'))
+
+    assert same(fetch(serve(host(one))))
+
+
+def test_a_host_that_ignores_the_range_is_read_from_the_start(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        wire.send(whole(upto=50_000 if number == 0 else None, ETag='"v1"'))
+        wire.close()
+
+    assert same(fetch(serve(host(one))))
+
+
+def test_a_range_that_is_impossible_starts_over(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        if number == 0:
+            wire.send(whole(upto=50_000, ETag='"v1"'))
+            wire.close()
+        elif "range" in asked.headers:
+            wire.send(reply_bytes(416, b"", Content_Range="bytes */300007"))
+        else:
+            wire.send(whole(ETag='"v1"'))
+
+    assert same(fetch(serve(host(one))))
+
+
+def test_a_part_that_nobody_asked_for_is_completed_or_asked_for_again(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        start = begin_of(asked)
+        upto = 100_000 if number == 0 else len(FILE)
+        where = f"bytes {start}-{upto - 1}/{len(FILE)}"
+        wire.reply(206, FILE[start:upto], Content_Range=where, ETag='"v1"')
+
+    assert same(fetch(serve(host(one))))
+
+
+def test_a_chunked_file_that_is_cut_starts_over(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        wire.send(b"%x\r\n" % len(FILE) + (FILE[:5000] if number == 0 else FILE + b"\r\n"))
+        if number == 0:
+            wire.close()
+        else:
+            wire.send(b"0\r\n\r\n")
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert len(server.requests) == 2
+
+
+def test_a_host_that_is_gone_for_a_moment_is_waited_for(serve, fetch):
+    def script(wire: Wire) -> None:
+        if wire.number < 3:
+            wire.reset()
+            return
+        wire.request()
+        wire.send(whole())
+
+    assert same(fetch(serve(script)))
+
+
+def test_cuts_that_bring_nothing_new_end_it(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        wire.send(whole(upto=1000) if number % 2 else whole(upto=900))
+        wire.close()
+
+    server = serve(host(one))
+    with pytest.raises(TransportError, match="broke off after 1000 of 300007"):
+        fetch(server)
+    assert len(server.requests) <= 10
+
+
+def test_cuts_end_it_even_where_each_brings_a_byte(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        start = begin_of(asked)
+        wire.send(part(start, upto=start + 1) if start else whole(upto=1, ETag='"v1"'))
+        wire.close()
+
+    server = serve(host(one))
+    with pytest.raises(TransportError):
+        fetch(server)
+    assert len(server.requests) <= 50
+
+
+def test_a_host_that_is_not_there_was_not_reached(fetch, serve):
+    server = serve(answering(whole()))
+    server.close()
+    with pytest.raises(NotSentError):
+        fetch(server)
+
+
+def test_a_body_longer_than_announced_is_taken_at_its_word(serve, fetch):
+    server = serve(answering(reply_bytes(200, FILE + b"more", length=len(FILE))))
+    assert same(fetch(server))
+
+
+# What is not the file
+
+
+@pytest.mark.parametrize("status", [204, 304, 400, 401, 403, 404, 410, 416, 429, 451])
+def test_a_refused_link_says_with_what_and_is_not_asked_again(serve, fetch, status):
+    server = serve(answering(reply_bytes(status, b"<Error/>" if status > 399 else b"")))
+    with pytest.raises(RefusedLinkError) as caught:
+        fetch(server, f"/r.mp4?sig={SECRET}")
+    assert caught.value.status == status
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert len(server.requests) == 1
+
+
+def test_a_host_that_stays_in_trouble_refuses(serve, fetch):
+    server = serve(answering(reply_bytes(503)))
+    with pytest.raises(RefusedLinkError) as caught:
+        fetch(server)
+    assert caught.value.status == 503
+    assert 2 <= len(server.requests) <= 5
+
+
+@pytest.mark.parametrize("kind", ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml"])
+def test_a_page_is_not_the_file(serve, fetch, kind):
+    server = serve(answering(reply_bytes(200, b"<html>log in</html>", Content_Type=kind)))
+    with pytest.raises(RefusedLinkError, match="web page"):
+        fetch(server)
+
+
+def test_an_empty_file_is_not_one(serve, fetch):
+    with pytest.raises(TransportError):
+        fetch(serve(answering(reply_bytes(200, b""))))
+
+
+def test_a_file_announced_beyond_the_limit_is_not_even_read(serve, fetch):
+    server = serve(answering(reply_bytes(200, b"", length=LIMIT + 1)))
+    with pytest.raises(TransportError, match="more than"):
+        fetch(server)
+
+
+def test_a_file_that_grows_beyond_the_limit_is_cut_off(serve, fetch, tmp_path):
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while not wire.server.ending.is_set():
+            wire.send(b"z" * 65536)
+
+    with pytest.raises(TransportError, match="more than"):
+        fetch(serve(script), limit_bytes=1_000_000)
+    assert (tmp_path / "result.mp4.part").stat().st_size <= 1_000_000
+
+
+def test_a_file_of_exactly_the_limit_comes_down(serve, fetch):
+    assert same(fetch(serve(answering(whole())), limit_bytes=len(FILE)))
+
+
+def test_a_compressed_file_comes_down_as_it_was(serve, fetch):
+    packed = gzip.compress(FILE)
+
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        upto = 1000 if number == 0 else None
+        wire.send(whole(packed, upto=upto, Content_Encoding="gzip", ETag='"v1"'))
+        wire.close()
+
+    server = serve(host(one))
+    assert same(fetch(server))
+    assert "range" not in server.requests[1].headers
+
+
+def test_a_bomb_of_a_file_is_not_unpacked(serve, fetch, tmp_path):
+    bomb = gzip.compress(b" " * 100_000_000)
+    server = serve(answering(reply_bytes(200, bomb, Content_Encoding="gzip")))
+    with pytest.raises(RefusedLinkError):
+        fetch(server, limit_bytes=1_000_000)
+    assert (tmp_path / "result.mp4.part").stat().st_size <= 1_000_000
+
+
+def test_a_trace_of_an_upload_in_the_encoding_does_no_harm(serve, fetch):
+    server = serve(answering(whole(Content_Encoding="aws-chunked")))
+    assert same(fetch(server))
+
+
+def test_a_redirect_is_followed_and_gone_through_again_after_a_cut(serve, fetch):
+    def one(wire: Wire, asked: Asked, number: int) -> None:
+        start = begin_of(asked)
+        wire.send(part(start) if start else whole(upto=50_000, ETag='"v1"'))
+        wire.close()
+
+    there = serve(host(one))
+    here = serve(answering(reply_bytes(302, b"", Location=f"{there.origin}/x?sig=1")))
+    assert same(fetch(here))
+    assert len(here.requests) == 2
+    assert there.requests[1].headers["range"] == "bytes=50000-"
+
+
+def test_a_redirect_inside_is_refused(serve, fetch):
+    there = serve(answering(whole()))
+    here = serve(answering(reply_bytes(302, b"", Location=there.origin)))
+    with pytest.raises(InputError):
+        fetch(here, rule=AddressRule(exempt=frozenset({here.origin})))
+    assert there.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://h/x", "/etc/passwd", "http://10.0.0.1/"]
+)
+def test_a_link_that_is_none_is_refused(transport, tmp_path, public, url):
+    with pytest.raises(InputError):
+        transport.download(url, tmp_path / "x", limit_bytes=9, rule=public)
+
+
+# Waiting
+
+
+def drip(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300007\r\n\r\n" + FILE[:70_000])
+    wire.drip(FILE[70_000:], every_s=0.05)
+
+
+def silent(wire: Wire) -> None:
+    wire.request()
+    wire.linger()
+
+
+def cutting(wire: Wire) -> None:
+    wire.request()
+    wire.reset()
+
+
+@pytest.mark.parametrize("script", [drip, silent, cutting])
+def test_a_stop_is_felt_within_half_a_second(serve, tmp_path, loopback, script):
+    server = serve(script)
+    stop = threading.Event()
+    pressed: list[float] = []
+
+    class SlowClock(RealtimeClock):
+        def wait(self, stop: threading.Event, delay_s: float) -> bool:
+            return stop.wait(30)
+
+    def press() -> None:
+        while not server.requests:
+            time.sleep(0.01)
+        time.sleep(0.15)
+        pressed.append(time.monotonic())
+        stop.set()
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(Stopped):
+        Transport(SlowClock()).download(
+            server.origin, tmp_path / "x", limit_bytes=LIMIT, rule=loopback, stop=stop
+        )
+    assert time.monotonic() - pressed[0] < 0.5
+    presser.join()
+
+
+def test_a_stop_before_the_start_sends_nothing(serve, fetch):
+    server = serve(answering(whole()))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        fetch(server, stop=stop)
+    assert server.connections == 0
+
+
+def test_a_file_that_only_drips_is_given_up(serve, fetch, monkeypatch):
+    from apixo_wan_animate.utils import transport_watch
+
+    monkeypatch.setattr(transport_watch, "_PACE_WINDOW_S", 0.3)
+    server = serve(drip)
+    began = time.monotonic()
+    with pytest.raises(TransportError):
+        fetch(server)
+    assert time.monotonic() - began < 10
+
+
+def test_a_disk_that_refuses_is_not_taken_for_the_network(serve, transport, tmp_path, loopback):
+    server = serve(answering(whole()))
+    with pytest.raises(OSError, match="directory"):
+        transport.download(server.origin, tmp_path / "no" / "x", limit_bytes=LIMIT, rule=loopback)
+
+
+def test_a_large_file_is_never_whole_in_memory(serve, fetch):
+    def script(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n")
+        block = b"z" * 64_000
+        for _ in range(1000):
+            wire.send(block)
+
+    server = serve(script)
+    tracemalloc.start()
+    try:
+        with pytest.raises(AssertionError, match="measured"):
+            fetch(server, limit_bytes=10**9, progress=_measure_at(64_000_000))
+    finally:
+        tracemalloc.stop()
+
+
+def _measure_at(size_bytes: int):
+    """A progress that looks at the memory when all has come, and leaves."""
+
+    def progress(done: int, total: int | None) -> None:
+        if done == size_bytes:
+            assert tracemalloc.get_traced_memory()[1] < 3_000_000
+            raise AssertionError("measured")
+
+    return progress
