@@ -112,20 +112,30 @@ def _types() -> int:
 
 
 def _tests() -> int:
+    _npm_parts("hosting/s3")  # a real S3 server; without it those tests say that they skip
     return run(PYTHON, "-m", "pytest", "-q", "-ra", "--durations=10")
 
 
 def _browser_side() -> int:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
+    folder = _npm_parts("web")
+    if folder is None:
         say("SKIPPED: the browser side's tests need Node.js 20 or newer on the PATH.")
         return 0
-    folder = ROOT / "tests" / "web"
-    if not (folder / "node_modules").exists():
-        code = run(npm, "ci", "--silent", "--no-audit", "--no-fund", cwd=folder)
-        if code:
-            return code
-    return run(npm, "test", "--silent", cwd=folder)
+    return run(shutil.which("npm") or "npm", "test", "--silent", cwd=folder)
+
+
+def _npm_parts(name: str) -> Path | None:
+    """Install what a folder of tests needs from npm; None where there is no Node.js, or no way."""
+    folder, npm = ROOT / "tests" / name, shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return None
+    lock, stamp = folder / "package-lock.json", folder / "node_modules" / ".stamp"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        if run(npm, "ci", "--silent", "--no-audit", "--no-fund", cwd=folder):
+            return None
+        stamp.write_text(wanted)
+    return folder
 
 
 CHECKS = {

@@ -43,8 +43,9 @@ def comfy(tmp_path_factory, samples):
     probe = PACK / "tests" / "support" / "probe_pack"
     shutil.copytree(probe, base / "custom_nodes" / "probe_pack")
     (base / "input").mkdir()
-    for file in Path(samples.character).parent.iterdir():
-        shutil.copy(file, base / "input" / file.name)
+    for folder in (Path(samples.character).parent, PACK / "web" / "samples"):
+        for file in folder.iterdir():
+            shutil.copy(file, base / "input" / file.name)
     with running(base, environment={"APIXO_WAN_PRACTICE": "1"}) as process:
         yield process
 
