@@ -27,6 +27,7 @@ _FORMATS = (
 )
 # Opus asks for 80 ms, AAC for one packet.
 _WARM_UP_S = Fraction(1, 4)
+_BEFORE_ALL = -(10**9)
 _INDEXED = frozenset({"mov", "mp4", "matroska", "webm"})
 
 
@@ -105,15 +106,27 @@ class OpenClip:
         Early enough for sound: its decoder needs what comes before the first sample wanted.
         """
         if is_indexed(self.container):
-            early = int(_WARM_UP_S / (self.picture.time_base or 1))
+            early = stamp - int(_WARM_UP_S / (self.picture.time_base or 1))
             try:
-                self.container.seek(stamp - early, stream=self.picture, backward=True)
+                if early <= (self.picture.start_time or 0) and self._sound_leads():
+                    # AAC begins a packet before 0, which its decoder needs: a search by the
+                    # picture steps over it, and the first samples come out silent.
+                    self.container.seek(_BEFORE_ALL, stream=self.sound, backward=True)
+                else:
+                    self.container.seek(early, stream=self.picture, backward=True)
             except (FFmpegError, OSError):
                 pass
             else:
                 return
         self._stack.close()
         self._open()
+
+    def _sound_leads(self) -> bool:
+        """Whether sound starts with the picture or before it."""
+        if self.sound is None:
+            return False
+        picture_s = (self.picture.start_time or 0) * (self.picture.time_base or 0)
+        return (self.sound.start_time or 0) * (self.sound.time_base or 0) <= picture_s
 
     def _open(self) -> None:
         self.container = self._stack.enter_context(open_clip(self.source))

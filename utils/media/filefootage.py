@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
-from io import BytesIO
-from pathlib import Path
 from threading import Event
-from typing import Any
 
-import numpy as np
-from av.audio.frame import AudioFrame
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
 from . import envelope
 from .colour import Colour, Matrix, colour_of
-from .container import OpenClip, clock_origin, is_indexed, open_clip, reason, sound_stream
+from .container import OpenClip, clock_origin, is_indexed
+from .filesound import file_sound
 from .geometry import Geometry, geometry_of
-from .opencv import opencv
 from .pcm import Pcm, pcm_of
-from .pixels import Floats, Pixels8
 from .plan import Plan, make_plan
 from .planes import to_rgb
 from .reader import Reader
 from .scaling import fitted
 from .scan import Scan, scan
 from .selection import ALL
-from .sound import unit_samples
 from .types import FileClip, Size
 from .wholeness import missing_bytes
 from .yuv import YuvFrames
 
-# Stamps that are this far off are rounding of the container; beyond it there is a gap.
-_GAP_S = Fraction(3, 100)
 _SENT = Colour(Matrix.BT709, False)
 _HDR_TRANSFERS = frozenset({16, 18})  # ITU-T H.273: PQ, HLG
 
@@ -152,92 +142,8 @@ class _Picture:
         plain = frame.format.name == "yuv420p" and colour_of(frame) == _SENT
         if plain and own == self._size == self._geometry.size and not self._geometry.turns:
             return self._yuv.of_planes(frame)
-        rgb = _eight_bits(to_rgb(frame))
-        return self._yuv.of_levels(fitted(self._geometry.apply(rgb), self._size))
-
-
-def file_sound(source: Path | BytesIO, start_s: Fraction, *, entry: int) -> Pcm | None:
-    """A file's own sound as a stream.
-
-    Args:
-        source: The file.
-        start_s: The time of sample 0, on the file's own clock.
-        entry: The same or an earlier time in the ticks of the picture, where reading starts.
-
-    Returns:
-        None where there is no sound that can be decoded.
-    """
-    with open_clip(source) as container:
-        stream = sound_stream(container)
-        if stream is None:
-            return None
-        rate_hz = int(stream.codec_context.sample_rate)
-        channels = len(stream.codec_context.layout.channels)
-    if rate_hz <= 0 or channels <= 0:
-        return None
-    frames = _sound_frames(source, entry)
-    return Pcm(rate_hz, channels, _samples(frames, start_s, rate_hz=rate_hz, channels=channels))
-
-
-def _samples(
-    frames: Iterator[AudioFrame], start_s: Fraction, *, rate_hz: int, channels: int
-) -> Iterator[Floats]:
-    """Samples from `start_s` on; silence where the file has a hole."""
-    written = 0
-    cursor: int | None = None
-    for frame in frames:
-        if frame.sample_rate != rate_hz:
-            continue
-        samples = _as_many(unit_samples(frame), channels)
-        at = _position(frame, start_s, cursor)
-        cursor = end = at + int(samples.shape[1])
-        if at > written:
-            yield np.zeros((channels, at - written), np.float32)
-            written = at
-        if end > written:
-            yield samples[:, written - at :]
-            written = end
-
-
-def _position(frame: AudioFrame, start_s: Fraction, cursor: int | None) -> int:
-    """The sample at which a frame starts; frames that follow each other stay seamless."""
-    if frame.pts is None or frame.time_base is None:
-        return cursor or 0
-    rate_hz = frame.sample_rate
-    stamped = round((frame.pts * Fraction(frame.time_base) - start_s) * rate_hz)
-    if cursor is None or abs(stamped - cursor) > _GAP_S * rate_hz:
-        return stamped
-    return cursor
-
-
-def _as_many(samples: Floats, channels: int) -> Floats:
-    """The same channels all the time: those that a part of the file lacks are silent there."""
-    own = samples.shape[0]
-    if own < channels:
-        return np.pad(samples, ((0, channels - own), (0, 0)))
-    return samples[:channels]
-
-
-def _sound_frames(source: Path | BytesIO, entry: int) -> Iterator[AudioFrame]:
-    """Decoded sound; the first packets of a recording cut out of another often cannot be read."""
-    heard = False
-    with OpenClip(source) as file:
-        file.rewind(entry)
-        stream = file.sound
-        if stream is None:
-            return
-        for packet in file.container.demux(stream):
-            try:
-                frames = stream.decode(packet)
-            except FFmpegError as error:
-                if heard:
-                    raise DecodeError(
-                        f"The clip's sound is damaged ({reason(error)}). "
-                        "Save or download it again, or leave the sound out."
-                    ) from error
-                continue
-            heard = heard or bool(frames)
-            yield from frames
+        rgb = self._geometry.apply(to_rgb(frame))
+        return self._yuv.of_levels(fitted(rgb, self._size))
 
 
 def scanned(container: InputContainer, stream: VideoStream, stop: Event | None) -> Scan:
@@ -274,14 +180,6 @@ def _first_frame(file: OpenClip, stop: Event | None) -> VideoFrame:
     raise DecodeError(
         f"Not one picture of the clip can be decoded{what}. Export it again as H.264."
     )
-
-
-def _eight_bits(rgb: Any) -> Pixels8:
-    if rgb.dtype == np.uint8:
-        return rgb
-    height, width, _ = rgb.shape
-    flat = opencv().convertScaleAbs(rgb.reshape(height, -1), alpha=255 / np.iinfo(rgb.dtype).max)
-    return flat.reshape(height, width, 3)
 
 
 def _damaged(what: str, plan: Plan, written: int) -> DecodeError:

@@ -11,7 +11,6 @@ from typing import Any
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from ..errors import DecodeError
 from .aac import sound_track
@@ -62,12 +61,12 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
         EncodeError: The file cannot be written.
         Stopped: `stop` was set.
     """
+    start_s, end_s = _span_s(video, stop)
     # the target is put in place last, when its sources are closed: Windows insists
     with open_mp4(target) as output, open_clip(video) as pictures, open_clip(sound) as sounds:
         picture, voice = picture_stream(pictures), sound_stream(sounds)
         if voice is None:
             raise DecodeError("The file holds no sound. Choose one with sound.")
-        start_s, end_s = _span_s(picture, stop)
         tracks = [
             _copied(picture, copied_stream(output, picture), start_s=start_s),
             _copied(
@@ -81,11 +80,11 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
             pass
 
 
-def _span_s(stream: VideoStream, stop: Event | None) -> tuple[Fraction, Fraction]:
+def _span_s(video: Path, stop: Event | None) -> tuple[Fraction, Fraction]:
     """When the first picture is shown, and when the last one ends."""
-    container: Any = stream.container
-    timeline = scan(container, stream, stop=stop).timeline(stream)
-    container.seek(0)
+    with open_clip(video) as container:
+        stream = picture_stream(container)
+        timeline = scan(container, stream, stop=stop).timeline(stream)
     return timeline.start_s, timeline.slot_s(len(timeline.shown))
 
 

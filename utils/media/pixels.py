@@ -21,6 +21,7 @@ _CHANNELS = (1, 3, 4)
 _STRIP_PIXELS = 96 * 1024
 
 Pixels8 = NDArray[np.uint8]
+Levels = NDArray[np.uint8] | NDArray[np.uint16]
 Floats = NDArray[np.float32]
 
 

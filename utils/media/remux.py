@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -23,11 +24,12 @@ from .aac import sound_track
 from .clipfile import EncodedClip, EncodeOptions, Progress
 from .container import open_clip, picture_stream, sound_stream
 from .displaymatrix import is_upright
-from .filefootage import file_sound, scanned
+from .filefootage import scanned
+from .filesound import file_sound
 from .mp4 import copied_stream, open_mp4, write_packets
 from .pcm import Pcm, exactly, pcm_of
 from .scan import Scan
-from .sps import is_plain
+from .sps import read_picture_header
 from .timeline import Timeline
 from .types import FileClip, Size
 from .wholeness import missing_bytes
@@ -43,6 +45,7 @@ _PIXELS_SLACK = 1.25
 _JITTER_S = 0.002
 # What a decoder of sound may need from before the first picture.
 _LEAD_S = Fraction(1, 10)
+_EDGE_S = 0.001
 
 
 class _UnfitError(Exception):
@@ -74,68 +77,94 @@ def copy_clip(
         InputError: The sound that was given is none.
         Stopped: `stop` was set.
     """
-    indexed = is_upright(clip.source)
-    if indexed is False or missing_bytes(clip.source):
+    upright = is_upright(clip.source)
+    if upright is False or missing_bytes(clip.source):
         return None
-    with open_clip(clip.source, options=_UNDECODED if indexed else None) as container:
-        try:
-            source = _Source(clip, container, options, indexed=bool(indexed), stop=stop)
-            return source.copy(target, stop=stop, progress=progress)
-        except (_UnfitError, FFmpegError, EncodeError):
-            return None
+    opening = _UNDECODED if upright else {}
+    try:
+        if upright is None:
+            _check_first_frame(clip.source)
+        with open_clip(clip.source, options=opening) as container:
+            fit = _examined(clip, container, options, stop=stop)
+        with open_clip(clip.source, options=opening) as container:
+            copy = _Copy(clip, container, options, fit=fit)
+            return copy.written(target, stop=stop, progress=progress)
+    except (_UnfitError, FFmpegError, EncodeError):
+        return None
 
 
 @dataclass(frozen=True)
-class _Span:
-    """The part of a file that is copied: where it starts and ends, on the file's own clock."""
+class _Fit:
+    """A file that can be copied.
 
-    start_s: Fraction
-    end_s: Fraction
-
-
-class _Source:
-    """A file that is fit to be copied.
-
-    Raises:
-        _UnfitError: It is not.
+    Attributes:
+        entry: Time stamp from which the file can be read, in the picture's ticks.
+        frame_count: How many pictures.
+        frame_rate: Frames per second, constant.
+        start_s: The first picture, on the file's own clock.
     """
 
+    entry: int
+    frame_count: int
+    frame_rate: Fraction
+    start_s: Fraction
+
+    @property
+    def length_s(self) -> Fraction:
+        """How long the pictures last."""
+        return self.frame_count / self.frame_rate
+
+
+def _examined(
+    clip: FileClip,
+    container: InputContainer,
+    options: EncodeOptions,
+    *,
+    stop: Event | None,
+) -> _Fit:
+    """Look at everything but the pictures themselves.
+
+    Raises:
+        _UnfitError: The file has to be encoded.
+    """
+    picture = picture_stream(container)
+    _check_picture(picture, options)
+    found = scanned(container, picture, stop)
+    timeline = _check_times(found, picture)
+    fit = _Fit(found.first_dts, len(timeline.shown), timeline.rate, timeline.start_s)
+    if clip.start_s > 0 or 0 < clip.duration_s < float(fit.length_s) - _EDGE_S:
+        raise _UnfitError  # a trim that is still to be done needs new pictures
+    return fit
+
+
+class _Copy:
+    """The way of one file's packets."""
+
     def __init__(
-        self,
-        clip: FileClip,
-        container: InputContainer,
-        options: EncodeOptions,
-        *,
-        indexed: bool,
-        stop: Event | None,
+        self, clip: FileClip, container: InputContainer, options: EncodeOptions, *, fit: _Fit
     ) -> None:
         self._clip = clip
         self._options = options
+        self._fit = fit
         self._container = container
         self._picture = picture_stream(container)
-        _check_picture(self._picture, options)
-        if not indexed:
-            _check_first_frame(container, self._picture)
-        found = scanned(container, self._picture, stop)
-        self._entry = found.first_dts
-        self._timeline = _check_times(found, self._picture)
-        frames, rate = len(self._timeline.shown), self._timeline.rate
-        _check_window(clip, frames / rate)
-        start_s = self._timeline.start_s
-        self._span = _Span(start_s, start_s + frames / rate)
 
-    def copy(self, target: Path, *, stop: Event | None, progress: Progress | None) -> EncodedClip:
-        """Write the file."""
-        total, done, size = len(self._timeline.shown), 0, 0
+    def written(
+        self, target: Path, *, stop: Event | None, progress: Progress | None
+    ) -> EncodedClip:
+        """Write the file.
+
+        Raises:
+            _UnfitError: It has to be encoded after all.
+        """
+        total, done, size = self._fit.frame_count, 0, 0
         with open_mp4(target) as output:
             picture = copied_stream(output, self._picture)
-            own = self._copied_sound()
             streams: dict[int, Any] = {self._picture.index: picture}
-            pcm = None
+            own = self._copied_sound()
             if own is not None:
                 streams[own.index] = copied_stream(output, own)
-            else:
-                pcm = self._encoded_sound()
+            pcm = self._encoded_sound() if own is None else None
             tracks = [self._packets(streams)]
             if pcm is not None:
                 tracks.append(sound_track(output, pcm))
@@ -150,9 +179,9 @@ class _Source:
         return EncodedClip(
             path=target,
             size=Size(self._picture.width, self._picture.height),
-            frame_rate=self._timeline.rate,
+            frame_rate=self._fit.frame_rate,
             frame_count=total,
-            duration_s=float(total / self._timeline.rate),
+            duration_s=float(self._fit.length_s),
             size_bytes=target.stat().st_size,
             has_sound=own is not None or pcm is not None,
             remuxed=True,
@@ -163,9 +192,7 @@ class _Source:
         if not self._options.keep_sound or self._clip.sound is not None:
             return None
         stream = sound_stream(self._container)
-        if stream is None or stream.codec_context.name != "aac":
-            return None
-        return stream
+        return stream if stream is not None and stream.codec_context.name == "aac" else None
 
     def _encoded_sound(self) -> Pcm | None:
         """The sound that has to be encoded, or None where there is none."""
@@ -174,14 +201,13 @@ class _Source:
         if self._clip.sound is not None:
             pcm = pcm_of(self._clip.sound)
         else:
-            pcm = file_sound(self._clip.source, self._span.start_s, entry=self._entry)
+            pcm = file_sound(self._clip.source, self._fit.start_s, entry=self._fit.entry)
         if pcm is None:
             return None
-        return exactly(pcm, round((self._span.end_s - self._span.start_s) * pcm.sample_rate_hz))
+        return exactly(pcm, round(self._fit.length_s * pcm.sample_rate_hz))
 
     def _packets(self, streams: dict[int, Any]) -> Iterator[Packet[Any]]:
         """The file's packets of these streams, counted from its first picture."""
-        self._container.seek(0)
         started = False
         sources = [self._container.streams[index] for index in streams]
         ticks = {source.index: self._ticks_of(source) for source in sources}
@@ -208,16 +234,21 @@ class _Source:
         Fractions for each packet would cost more than copying it.
         """
         base = Fraction(stream.time_base)
-        start_s, end_s = self._span.start_s, self._span.end_s
+        start_s = self._fit.start_s
+        end_s = start_s + self._fit.length_s
         return round(start_s / base), round((start_s - _LEAD_S) / base), math.ceil(end_s / base)
 
 
 def _check_picture(stream: VideoStream, options: EncodeOptions) -> None:
     """What the header says: H.264, 8-bit 4:2:0, limited range, a size that is right."""
     context: Any = stream.codec_context
-    if context.name != "h264" or not is_plain(context.extradata):
+    header = read_picture_header(context.extradata) if context.name == "h264" else None
+    if header is None or not (header.is_plain and header.is_progressive):
         raise _UnfitError
-    if int(context.color_range) == _FULL_RANGE or int(context.color_trc) in _HDR_TRANSFERS:
+    # the container may say it too, and a player believes either
+    if header.full_range or int(context.color_range) == _FULL_RANGE:
+        raise _UnfitError
+    if {header.transfer, int(context.color_trc)} & _HDR_TRANSFERS:
         raise _UnfitError
     if stream.sample_aspect_ratio not in _UNSET:
         raise _UnfitError
@@ -231,12 +262,12 @@ def _check_picture(stream: VideoStream, options: EncodeOptions) -> None:
         raise _UnfitError
 
 
-def _check_first_frame(container: InputContainer, stream: VideoStream) -> None:
+def _check_first_frame(source: Path | BytesIO) -> None:
     """Formats other than MP4 tell of a rotation only on the first frame."""
-    frame = next(container.decode(stream), None)
+    with open_clip(source) as container:
+        frame = next(container.decode(picture_stream(container)), None)
     if frame is None or round(frame.rotation / 90) % 4 or frame.interlaced_frame:
         raise _UnfitError
-    container.seek(0)
 
 
 def _check_times(found: Scan, stream: VideoStream) -> Timeline:
@@ -251,9 +282,3 @@ def _check_times(found: Scan, stream: VideoStream) -> Timeline:
     if np.abs(seconds - even).max() > max(_JITTER_S, float(timeline.time_base)):
         raise _UnfitError
     return timeline
-
-
-def _check_window(clip: FileClip, length_s: Fraction) -> None:
-    """A trim that is still to be done needs new pictures; one that takes everything does not."""
-    if clip.start_s > 0 or 0 < clip.duration_s < float(length_s) - 1e-3:
-        raise _UnfitError

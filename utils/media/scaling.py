@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
 from .opencv import opencv
-from .pixels import Pixels8
+from .pixels import Levels, Pixels8
 from .types import Size
 
+Kind = TypeVar("Kind", Pixels8, NDArray[np.uint16], Levels)
 
-def size_of(rgb: Pixels8) -> Size:
+
+def size_of(rgb: Levels) -> Size:
     """The extent of an array of shape (H, W, …)."""
     return Size(int(rgb.shape[1]), int(rgb.shape[0]))
 
 
-def resized(rgb: Pixels8, size: Size) -> Pixels8:
+def resized(rgb: Kind, size: Size) -> Kind:
     """The picture in another size: by area when it shrinks, by cubic curves when it grows."""
     cv2 = opencv()
     own = size_of(rgb)
@@ -23,7 +30,7 @@ def resized(rgb: Pixels8, size: Size) -> Pixels8:
     return cv2.resize(rgb, (size.width, size.height), interpolation=method)
 
 
-def fitted(rgb: Pixels8, size: Size) -> Pixels8:
+def fitted(rgb: Kind, size: Size) -> Kind:
     """The picture in the size of `envelope.clip_size`: odd sides gain a row of edge pixels."""
     cv2 = opencv()
     own = size_of(rgb)

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from .opencv import opencv
-from .pixels import Floats, Pixels8, in_unit, strips
+from .pixels import Floats, Levels, Pixels8, in_unit, strips
 from .types import Size
 
 BT709 = 1  # ITU-T H.273: matrix, primaries and transfer alike
@@ -42,7 +42,6 @@ class YuvFrames:
     def __init__(self, size: Size) -> None:
         self._size = size
         self._from_unit = _matrix()
-        self._from_levels = self._from_unit / np.array([255.0, 255.0, 255.0, 1.0])
         self._strips = list(strips(size.height, size.width))
         shape = (self._strips[0].stop, size.width)
         self._values = np.empty((*shape, 3), np.float32)
@@ -64,16 +63,18 @@ class YuvFrames:
             self._convert(part, rows, self._from_unit, planes=planes)
         return frame, clipped
 
-    def of_levels(self, rgb: Pixels8) -> VideoFrame:
+    def of_levels(self, rgb: Levels) -> VideoFrame:
         """A fresh, tagged yuv420p frame.
 
         Args:
-            rgb: Shape (H, W, 3) of this size, 0…255.
+            rgb: Shape (H, W, 3) of this size, whole numbers up to the largest of their type.
         """
         frame, planes = self._fresh()
+        top = float(np.iinfo(rgb.dtype).max)
+        matrix = self._from_unit / np.array([top, top, top, 1.0])
         for rows in self._strips:
             # OpenCV multiplies 8-bit pixels by whole 1/1024ths: too coarse for saturated colours
-            self._convert(rgb[rows].astype(np.float32), rows, self._from_levels, planes=planes)
+            self._convert(rgb[rows].astype(np.float32), rows, matrix, planes=planes)
         return frame
 
     def of_planes(self, frame: VideoFrame) -> VideoFrame:
