@@ -177,7 +177,7 @@ def _attempt(wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan) -> _Attemp
                 reader.sound_done = track.complete
                 continue
             stamp = frame.pts if found.stamped else len(attempt.arrived)
-            if stamp is None or (attempt.arrived and stamp <= attempt.arrived[-1]):
+            if stamp is None or (attempt.arrived and stamp < attempt.arrived[-1]):
                 attempt.disordered = True
                 return attempt
             attempt.arrived.append(stamp)
@@ -200,12 +200,12 @@ class _Filling:
         self._plan = plan
         self._stack = stack
         self._store: FrameStore | None = None
-        self._placed = 0
+        self._placed: set[int] = set()
 
     @property
     def complete(self) -> bool:
         """Whether every frame of the plan has come."""
-        return self._placed == len(self._plan.places)
+        return len(self._placed) == len(self._plan.places)
 
     def put(self, frame: VideoFrame, stamp: int) -> None:
         """Hand a frame on if it is wanted."""
@@ -215,7 +215,7 @@ class _Filling:
         if self._store is None:
             self._store = self._stack.enter_context(self._opened(frame))
         self._store.put(frame, *place)
-        self._placed += 1
+        self._placed.add(stamp)
         if self._wish.progress is not None:
             self._wish.progress(sum(place), len(self._plan.slots))
 

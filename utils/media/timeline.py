@@ -12,19 +12,27 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-# Rates that cameras and editors use; a rate that was only measured is rounded to one of them.
-USUAL_RATES = tuple(
-    Fraction(rate)
-    for rate in (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)
-) + tuple(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120))
+_WHOLE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)
+_BROADCAST = (24, 30, 48, 60, 120)
+# Rates that cameras and editors use.
+USUAL_RATES = (
+    *(Fraction(rate) for rate in _WHOLE),
+    *(Fraction(rate * 1000, 1001) for rate in _BROADCAST),
+)
 # How far a constant clip's stamps may lie beside the grid, in frames: containers round them.
 _JITTER = 0.1
 # Never so far that two frames could change places with a slot between them.
 _WIDEST = 0.9
 # A measured rate this close to a usual one is taken for it.
-_NEAR = 0.02
+_NEAR = Fraction(2, 100)
 # Beyond this, bursts of frames would blow up a clip that is mostly still.
 _MAX_GROWTH = 4
+# One frame in so many may fall away before the rate is raised for it.
+_LOSS_BEARABLE = 100
+# Below this the stamps have no common phase.
+_IN_PHASE = 0.3
+
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,21 +42,18 @@ class Timeline:
     Attributes:
         stamps: Time stamp of each frame in the order shown, strictly rising.
         time_base: Seconds of one tick of a stamp.
+        start_s: Time of the first slot, on the file's own clock.
         rate: Slots per second.
         variable: Whether the stamps were off the grid, so that frames repeat or fall away.
         shown: For each slot the index of the frame in it, never falling.
     """
 
-    stamps: NDArray[np.int64]
+    stamps: Numbers
     time_base: Fraction
+    start_s: Fraction
     rate: Fraction
     variable: bool
-    shown: NDArray[np.int64]
-
-    @property
-    def start_s(self) -> Fraction:
-        """Time of the first slot, on the file's own clock."""
-        return int(self.stamps[0]) * self.time_base if len(self.stamps) else Fraction(0)
+    shown: Numbers
 
     def slot_s(self, slot: int) -> Fraction:
         """Time of a slot, on the file's own clock."""
@@ -75,66 +80,86 @@ def lay_out(
         was due by its middle, and the last frame stays as long as it should.
     """
     ticks = np.unique(np.fromiter(stamps, dtype=np.int64))
-    rates = [rate for rate in rates if rate > 0]
+    start_s = int(ticks[0]) * time_base if len(ticks) else Fraction(0)
     if len(ticks) < 2:
-        rate = rates[0] if rates else _rounded(Fraction(1), last_ticks * time_base)
-        return Timeline(ticks, time_base, rate, False, np.arange(len(ticks)))
-    constant = _constant_rate(ticks, time_base, rates)
-    if constant is not None:
-        return Timeline(ticks, time_base, constant, False, np.arange(len(ticks)))
-    rate = _nominal_rate(ticks, time_base, rates)
-    slots = _slots_of(ticks, time_base, rate)
+        rate = rates[0] if rates else _of_one_frame(last_ticks * time_base)
+    else:
+        rate = _constant_rate(ticks, time_base, rates)
+    if rate is not None:
+        return Timeline(ticks, time_base, start_s, rate, False, np.arange(len(ticks)))
+    rate = _best_rate(ticks, time_base)
+    slots, phase = _slots_of(ticks, time_base, rate)
     total = int(slots[-1]) + max(1, round(last_ticks * time_base * rate))
     shown = np.searchsorted(slots, np.arange(total), side="right") - 1
-    return Timeline(ticks, time_base, rate, True, shown)
+    start_s += Fraction(phase).limit_denominator(10**6) / rate
+    return Timeline(ticks, time_base, start_s, rate, True, shown)
 
 
 def counted(count: int, rate: Fraction) -> Timeline:
     """The timeline of a stream that has no time stamps: one frame after the other."""
-    return Timeline(np.arange(count, dtype=np.int64), 1 / rate, rate, False, np.arange(count))
-
-
-def _slots_of(ticks: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> NDArray[np.int64]:
-    """The slot from which each frame is shown."""
-    return np.floor((ticks - ticks[0]) * float(time_base * rate) + 0.5).astype(np.int64)
+    numbers = np.arange(count, dtype=np.int64)
+    return Timeline(numbers, 1 / rate, Fraction(0), rate, False, numbers)
 
 
 def _constant_rate(
-    ticks: NDArray[np.int64], time_base: Fraction, rates: Sequence[Fraction]
+    ticks: Numbers, time_base: Fraction, rates: Sequence[Fraction]
 ) -> Fraction | None:
     """The rate on whose grid every stamp lies, one a slot; None when there is none."""
     length = int(ticks[-1] - ticks[0]) * time_base
     measured = Fraction(len(ticks) - 1) / length
     for rate in [*rates, _usual(measured), measured.limit_denominator(1001)]:
-        positions = (ticks - ticks[0]) * float(time_base * rate)
-        off = positions - np.arange(len(ticks))
+        off = (ticks - ticks[0]) * float(time_base * rate) - np.arange(len(ticks))
         allowed = max(_JITTER, float(time_base * rate))
         if float(off.max() - off.min()) <= min(2 * allowed, _WIDEST):
             return rate
     return None
 
 
-def _nominal_rate(
-    ticks: NDArray[np.int64], time_base: Fraction, rates: Sequence[Fraction]
-) -> Fraction:
-    """The rate of most frames, bounded by what the average would make of it."""
-    steps = np.diff(ticks)
-    usual_step = float(np.median(steps)) * float(time_base)
+def _best_rate(ticks: Numbers, time_base: Fraction) -> Fraction:
+    """The lowest usual rate at which hardly a frame falls away, for stamps on no grid.
+
+    What the file claims is no help here: its average fits no frame, its "real" rate may be 90000.
+    """
     average = Fraction(len(ticks) - 1) / (int(ticks[-1] - ticks[0]) * time_base)
-    nominal = min(Fraction(1 / usual_step), average * _MAX_GROWTH)
-    claimed = next((rate for rate in rates if _is_near(rate, nominal)), None)
-    return claimed or _usual(nominal)
+    usable = [
+        rate
+        for rate in sorted(USUAL_RATES)
+        if average * (1 - _NEAR) <= rate <= average * _MAX_GROWTH
+    ]
+    fits = [(rate, *_fit(ticks, time_base, rate)) for rate in usable or [average]]
+    bearable = max(min(lost for _, lost, _ in fits), len(ticks) // _LOSS_BEARABLE)
+    lowest = next(rate for rate, lost, _ in fits if lost <= bearable)
+    # 29.97 and 30 differ too little for that rule: the one whose grid the stamps hit decides.
+    near = [fit for fit in fits if lowest <= fit[0] <= lowest * Fraction(1002, 1000)]
+    return min(near, key=lambda fit: (fit[1] > bearable, fit[2]))[0]
+
+
+def _fit(ticks: Numbers, time_base: Fraction, rate: Fraction) -> tuple[int, float]:
+    """How many frames would share a slot with a later one, and how far stamps lie beside slots."""
+    slots, phase = _slots_of(ticks, time_base, rate)
+    beside = (ticks - ticks[0]) * float(time_base * rate) - phase - slots
+    return len(ticks) - len(np.unique(slots)), float(np.abs(beside).mean())
+
+
+def _slots_of(ticks: Numbers, time_base: Fraction, rate: Fraction) -> tuple[Numbers, float]:
+    """The slot from which each frame is shown, and where slot 0 lies beside the first stamp.
+
+    The grid is put where most stamps are, not where a first one that is off happens to be.
+    """
+    positions = (ticks - ticks[0]) * float(time_base * rate)
+    turn = complex(np.exp(2j * np.pi * positions).mean())
+    phase = float(np.angle(turn)) / (2 * np.pi) if abs(turn) > _IN_PHASE else 0.0
+    phase = phase if abs(phase) > 1e-6 else 0.0
+    slots = np.floor(positions - phase + 0.5).astype(np.int64)
+    return slots - slots[0], phase + float(slots[0])
 
 
 def _usual(rate: Fraction) -> Fraction:
     """The nearest rate in common use, or the rate itself where none is near."""
     nearest = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
-    return nearest if _is_near(nearest, rate) else rate.limit_denominator(1001)
+    is_near = abs(nearest - rate) <= rate * _NEAR
+    return nearest if is_near else rate.limit_denominator(1001)
 
 
-def _is_near(rate: Fraction, measured: Fraction) -> bool:
-    return abs(rate - measured) <= measured * Fraction(_NEAR)
-
-
-def _rounded(default: Fraction, frame_s: Fraction) -> Fraction:
-    return _usual(1 / frame_s) if frame_s > 0 else default
+def _of_one_frame(frame_s: Fraction) -> Fraction:
+    return _usual(1 / frame_s) if frame_s > 0 else Fraction(1)
