@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from ..settings import Secret
 from ..transport import Transport
+from .envelope import not_documented
 from .replies import TaskStatus, check_task_id, read_balance, read_status, read_task_id
 from .request import Submission
 
@@ -75,7 +76,10 @@ class ApixoClient:
             timeout_s=_STATUS_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
         )
-        return read_status(reply)
+        status = read_status(reply)
+        if status.task_id not in {"", task_id}:
+            raise not_documented(reply, "is about another task")
+        return status
 
     def balance(self) -> Decimal:
         """US dollars that are left; also the cheapest check that a key works.

@@ -30,15 +30,15 @@ _WORDS: tuple[tuple[Family, frozenset[str]], ...] = (
         frozenset({"content", "nsfw", "sensitive", "violation", "moderation", "safety", "policy",
                    "copyright", "prohibited", "unsafe"}),
     ),
-    (Family.CREDIT, frozenset({"credit", "credits", "balance", "insufficient", "quota",
-                               "payment", "billing"})),
+    (Family.CREDIT, frozenset({"credit", "credits", "balance", "funds", "quota", "payment",
+                               "billing"})),
     (Family.PROMPT, frozenset({"prompt", "text"})),
     (Family.MEDIA_FETCH, frozenset({"download", "fetch", "url", "urls", "unreachable"})),
     (Family.TIMEOUT, frozenset({"timeout", "timed", "expired", "deadline"})),
     (
         Family.UNAVAILABLE,
-        frozenset({"unavailable", "overloaded", "busy", "maintenance", "capacity", "internal",
-                   "server"}),
+        frozenset({"unavailable", "overloaded", "busy", "maintenance", "capacity", "resources",
+                   "internal", "server"}),
     ),
     (
         Family.MEDIA_FORMAT,
@@ -66,7 +66,7 @@ _ADVICE = {
 
 def family_of(code: str) -> Family:
     """The family of a fail code; OTHER for one that says nothing."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", code)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", code)
     words = set(re.split(r"[^a-z0-9]+", spaced.lower()))
     return next((family for family, known in _WORDS if words & known), Family.OTHER)
 

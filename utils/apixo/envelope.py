@@ -1,0 +1,183 @@
+"""The envelope `{code, message, data}` that every answer comes in, and what its errors mean.
+
+Success is HTTP 200 and `code` 200. Source: API.md, "Answers" and "Errors", read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..addresses import redact_links
+from ..errors import (
+    AuthError,
+    CreditError,
+    ProtocolError,
+    RateLimitError,
+    RejectedError,
+    ServerError,
+    ServiceError,
+)
+from ..transport import Reply
+
+REFUSED_OUTRIGHT = frozenset({400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431})
+"""Statuses that say: not accepted.
+
+406, 408, 409, 425 and 499 are not among them: each may come after the work was begun.
+"""
+
+_CREDIT_CODES = frozenset({"INSUFFICIENTCREDITS", "INSUFFICIENTCREDIT"})
+_LONGEST_MESSAGE = 300
+_LONGEST_CODE = 80
+_LONGEST_EXCERPT = 200
+_LONGEST_RETRY_S = 3600.0
+"""Whoever asks for more has made a mistake: nobody waits that long without another look."""
+
+
+def data_of(reply: Reply) -> object:
+    """The envelope's data, of an answer that says success.
+
+    Raises:
+        ServiceError: An error reply, by HTTP status or by the envelope's code.
+        ProtocolError: It is no envelope.
+    """
+    envelope = _envelope(reply)
+    if not 200 <= reply.status < 300:
+        raise _error_for(reply, envelope, status=reply.status)
+    if envelope is None:
+        raise not_documented(reply, "is no JSON object")
+    code = whole(envelope.get("code"))
+    if code == 200:
+        return envelope.get("data")
+    if code is not None:
+        raise _error_for(reply, envelope, status=code)
+    if _says_no_credit(_reason(envelope)[1]):
+        raise _error_for(reply, envelope, status=402)
+    raise not_documented(reply, "has no code")
+
+
+def not_documented(reply: Reply, what: str) -> ProtocolError:
+    """The error for an answer that is like none that is known."""
+    return ProtocolError(
+        f"APIXO's answer {what}. Try again; if it stays so, something else may be answering in "
+        "its place, such as a proxy.",
+        excerpt=excerpt(reply.body),
+    )
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of a reply as it may be shown: in one line, links without their queries."""
+    return shown(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace"), most=_LONGEST_EXCERPT)
+
+
+def shown(words: str, *, most: int = _LONGEST_MESSAGE) -> str:
+    """Words of the service in one line that can be written anywhere, without signed links."""
+    return one_line(redact_links(words[: 8 * most]), most=most).rstrip(".")
+
+
+def one_line(words: str, *, most: int) -> str:
+    """Words in one line, with nothing in them that a database or a console refuses."""
+    return "".join(c if c.isprintable() else " " for c in words)[:most].strip()
+
+
+def text(value: object) -> str:
+    """A text, also where it came as a number; "" for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def whole(value: object) -> int | None:
+    """A whole number, also where it came as a text or with a point."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        stripped = value.strip()
+        return int(stripped) if re.fullmatch(r"-?[0-9]{1,18}", stripped) else None
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and abs(value) < 1e18 else None
+    return value if isinstance(value, int) and abs(value) < 10**18 else None
+
+
+def read_object(content: str | bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else, however it is broken."""
+    try:
+        found: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return as_object(found)
+
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """The value where it is an object; None otherwise."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _envelope(reply: Reply) -> dict[str, Any] | None:
+    return read_object(reply.body)
+
+
+def _error_for(reply: Reply, envelope: Mapping[str, Any] | None, *, status: int) -> ServiceError:
+    """The error that a status means, with the service's own reason."""
+    reason, code = _reason(envelope)
+    said = f": {reason}" if reason else ""
+    if status == 429:
+        wait_s = reply.retry_after_s
+        return RateLimitError(
+            f"APIXO is busy (429{said}); nothing was submitted. Wait a little, then run again.",
+            code=code,
+            retry_after_s=None if wait_s is None else min(wait_s, _LONGEST_RETRY_S),
+        )
+    if status == 402 or (_says_no_credit(code) and status // 100 != 5):
+        return CreditError(
+            f"The account has no credit left ({status}{said}). "
+            "Add credit at APIXO, then run again.",
+            status=status,
+            code=code,
+        )
+    if status in {401, 403}:
+        return AuthError(
+            f"APIXO refuses the key, or what is asked ({status}{said}). Check the key in the "
+            "settings, and the IP addresses it is limited to in APIXO's dashboard.",
+            status=status,
+            code=code,
+        )
+    if status in REFUSED_OUTRIGHT:
+        return RejectedError(
+            f"APIXO refuses the request ({status}{said}). Correct what it names, then run again.",
+            status=status,
+            code=code,
+        )
+    return ServerError(
+        f"APIXO has trouble ({status}{said}). Look at its dashboard, and try again later.",
+        status=status,
+        code=code,
+    )
+
+
+def _reason(envelope: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The service's own reason and code: in `message`, or in `data.error` in some answers."""
+    if envelope is None:
+        return "", ""
+    inner = as_object(envelope.get("data")) or {}
+    error: object = inner.get("error") or envelope.get("error")
+    nested = as_object(error) or {}
+    own = envelope.get("code")
+    codes = (
+        text(nested.get("code")),
+        text(inner.get("failCode")),
+        text(envelope.get("errorCode")),
+        own if isinstance(own, str) and whole(own) is None else "",
+    )
+    words = [text(envelope.get("message")), text(nested.get("message") if nested else error)]
+    said = " · ".join(dict.fromkeys(word.strip() for word in words if word.strip()))
+    return shown(said), one_line(next(filter(None, codes), ""), most=_LONGEST_CODE)
+
+
+def _says_no_credit(code: str) -> bool:
+    return re.sub(r"[^A-Z]", "", code.upper()) in _CREDIT_CODES
