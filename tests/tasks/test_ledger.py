@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -374,6 +376,21 @@ def test_the_ledger_is_its_owners_only(tmp_path):
     database = Database(tmp_path / LEDGER_FILE)
     database.close()
     assert (tmp_path / LEDGER_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_opening_it_twice_in_one_process_takes_no_lock_away(tmp_path, clock):
+    first = Database(tmp_path / LEDGER_FILE)
+    Database(tmp_path / LEDGER_FILE).close()
+    ledger = Ledger(first, clock, owner="a" * 32)
+    ledger.admit(new())
+    elsewhere = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute('UPDATE tasks SET note = ?', ('seen',)); db.commit(); db.close()"
+    )
+    subprocess.run([sys.executable, "-c", elsewhere, str(tmp_path / LEDGER_FILE)], check=True)
+    assert ledger.rows()[0].note == "seen"
+    assert (tmp_path / f"{LEDGER_FILE}-wal").exists(), "the other process took our log away"
+    first.close()
 
 
 def test_looking_for_unfinished_tasks_makes_no_ledger(tmp_path):

@@ -93,7 +93,7 @@ class World:
 
     def folders(self) -> Folders:
         return Folders(
-            state=self.folder / "user",
+            state=self.folder / "user" / "__apixo_wan_animate",
             output=self.folder / "output",
             temp=self.folder / "temp",
         )

@@ -117,7 +117,11 @@ class Database:
         self._everyday = "NORMAL"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Only where there is none: closing a second descriptor of the file would drop every
+            # lock that this process holds on it, and another one would then take the log away.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            pass
         except OSError as error:
             raise LedgerError(
                 f"The ledger {self._path.name} cannot be opened ({error.strerror}). "
