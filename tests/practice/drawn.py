@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
@@ -24,7 +25,17 @@ def make_picture(path, width=256, height=384, *, alpha=False, noise=False):
     return path
 
 
-def make_clip(path, *, size=(416, 240), count=24, rate=Fraction(24), sound="aac", moving=True):
+def make_clip(
+    path,
+    *,
+    size=(416, 240),
+    count=24,
+    rate=Fraction(24),
+    sound="aac",
+    moving=True,
+    figure_px=0,
+    pixel_aspect=None,
+):
     """A dark figure that crosses a soft ground; `sound` is a codec or ""."""
     width, height = size
     rng = np.random.default_rng(2)
@@ -33,12 +44,15 @@ def make_clip(path, *, size=(416, 240), count=24, rate=Fraction(24), sound="aac"
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         track = container.add_stream(sound, rate=48000, layout="stereo") if sound else None
         for index in range(count):
             pixels = ground.copy()
             x = int(width * (0.15 + 0.7 * (index / max(1, count - 1) if moving else 0.5)))
             top, low = int(height * 0.3), int(height * 0.9)
-            cv2.rectangle(pixels, (x - width // 20, top), (x + width // 20, low), (20, 20, 30), -1)
+            half = figure_px // 2 or width // 20
+            cv2.rectangle(pixels, (x - half, top), (x + half, low), (20, 20, 30), -1)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
@@ -54,6 +68,16 @@ def make_clip(path, *, size=(416, 240), count=24, rate=Fraction(24), sound="aac"
                 made.sample_rate, made.pts = 48000, start
                 container.mux(track.encode(made))
             container.mux(track.encode(None))
+    return path
+
+
+def turn(path):
+    """Tell players to show a clip turned by 90° clockwise: the matrix of its first track."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 44
+    matrix = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    data[start : start + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(data)
     return path
 
 

@@ -14,7 +14,7 @@ from apixo_wan_animate.utils.practice.cutout import read_cutout
 from apixo_wan_animate.utils.practice.render import RenderError, render
 from apixo_wan_animate.utils.practice.survey import result_size
 
-from .drawn import frames_of, make_clip, make_picture
+from .drawn import frames_of, make_clip, make_picture, turn
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +118,38 @@ def test_replacing_keeps_the_footage_and_animating_does_not(folder, clip, replac
     assert difference(animated) > 20
 
 
-def test_the_person_in_the_footage_is_gone(replaced, clip):
+def test_the_person_in_the_footage_is_gone(folder, character):
+    clip = make_clip(folder / "broad.mp4", figure_px=110, sound="")
     dark = [(frame.max(2) < 45).mean() for frame in frames_of(clip)]
-    left = [(frame[:400].max(2) < 45).mean() for frame in frames_of(replaced)]
-    assert np.median(left) < np.median(dark) / 4
+    result = frames_of(made(folder, character, clip, name="broad-result.mp4"))
+    left = [(frame[:400].max(2) < 45).mean() for frame in result]
+    assert np.median(left) < np.median(dark) / 10
+
+
+@pytest.mark.parametrize("kind", ["replace", "animate"])
+def test_the_character_keeps_its_colour(folder, character, clip, kind):
+    for frame in frames_of(made(folder, character, clip, kind=kind, name="colour.mp4"))[::6]:
+        red, green, blue = (frame[..., index].astype(int) for index in range(3))
+        inside = frame[(red - blue > 120) & (abs(green - 130) < 60)]
+        assert np.abs(np.median(inside, axis=0) - (250, 130, 40)).max() < 8
+
+
+def test_a_turned_clip_is_answered_upright(folder, character):
+    clip = turn(make_clip(folder / "turned.mp4", sound="", count=12))
+    upright = [np.rot90(frame, -1) for frame in frames_of(clip)]
+    result = frames_of(made(folder, character, clip, name="turned-result.mp4"))
+    assert result[0].shape == (832, 480, 3)
+    for wanted, found in zip(upright, result, strict=True):
+        difference = cv2.resize(wanted, (480, 832)).astype(int) - found
+        assert np.median(np.abs(difference)) < 8
+
+
+def test_pixels_that_are_not_square_are_made_so(folder, character):
+    clip = make_clip(
+        folder / "oblong.mp4", size=(360, 288), pixel_aspect=Fraction(4, 3), count=3, sound=""
+    )
+    frame = frames_of(made(folder, character, clip, name="oblong-result.mp4"))[0]
+    assert frame.shape[:2] == (496, 816)
 
 
 def test_every_frame_bears_the_badge(replaced, animated):

@@ -20,6 +20,7 @@ _CHANGE = 18
 _MOST_IN_MEDIAN = 25
 _WALKS_ITS_WIDTH = 0.8
 _STEADY = 0.3
+_FEW_LEAPS = 0.3
 _STILL_PX = 0.15
 _DANCE = 0.07
 
@@ -118,10 +119,16 @@ def _centre(mask: Thumb) -> float:
 
 
 def _leaves_its_place(boxes: Track) -> bool:
-    """Whether one blob of steady height crosses more than its own width."""
-    heights, widths = boxes[:, 2], boxes[:, 3]
+    """Whether one blob of steady height crosses more than its own width, and not by leaps.
+
+    Arms that go up in turn are blobs of steady height, too, but leap from one to the other.
+    """
+    heights, width = boxes[:, 2], float(np.median(boxes[:, 3]))
+    steps = np.abs(np.diff(boxes[:, 0]))
+    leaps = float(steps[steps > width / 2].sum())
     steady = float(heights.std()) < _STEADY * float(heights.mean())
-    return steady and float(np.ptp(boxes[:, 0])) > _WALKS_ITS_WIDTH * float(np.median(widths))
+    walks = leaps < _FEW_LEAPS * float(steps.sum())
+    return steady and walks and float(np.ptp(boxes[:, 0])) > _WALKS_ITS_WIDTH * width
 
 
 def _fill(boxes: Track, found: NDArray[np.bool_]) -> Track:
