@@ -140,7 +140,7 @@ class _Picture:
         """One frame, turned and scaled; as it is where it is in that form already."""
         own = Size(frame.width, frame.height)
         plain = frame.format.name == "yuv420p" and colour_of(frame) == _SENT
-        if plain and own == self._size == self._geometry.size and not self._geometry.turns:
+        if plain and own == self._size == self._geometry.size and self._geometry.upright:
             return self._yuv.of_planes(frame)
         rgb = self._geometry.apply(to_rgb(frame))
         return self._yuv.of_levels(fitted(rgb, self._size))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -22,10 +23,17 @@ class Geometry:
     Attributes:
         target: Size after scaling, before turning.
         turns: Quarter turns against the clock, 0…3.
+        mirrored: Whether left and right change places, before turning.
     """
 
     target: Size
     turns: int
+    mirrored: bool = False
+
+    @property
+    def upright(self) -> bool:
+        """Whether frames are shown as they are stored."""
+        return not self.turns and not self.mirrored
 
     @property
     def size(self) -> Size:
@@ -34,13 +42,15 @@ class Geometry:
         return Size(height, width) if self.turns % 2 else self.target
 
     def apply(self, rgb: NDArray[Any]) -> NDArray[Any]:
-        """Scale and turn one frame, shape (H, W, 3), of any integer type."""
+        """Scale, mirror and turn one frame, shape (H, W, 3), of any integer type."""
         cv2 = opencv()
         height, width = rgb.shape[:2]
         if (width, height) != (self.target.width, self.target.height):
             smaller = self.target.width <= width and self.target.height <= height
             how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
             rgb = cv2.resize(rgb, (self.target.width, self.target.height), interpolation=how)
+        if self.mirrored:
+            rgb = cv2.flip(rgb, 1)
         if self.turns:
             codes = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
             rgb = cv2.rotate(rgb, codes[self.turns - 1])
@@ -49,9 +59,25 @@ class Geometry:
 
 def geometry_of(stream: VideoStream, frame: VideoFrame, *, longest_side: int = 0) -> Geometry:
     """How the frames of a stream are shown, told by its first frame."""
-    turns = round(frame.rotation / 90) % 4
+    turns, mirrored = _orientation(frame)
     square = square_size(Size(frame.width, frame.height), stream.sample_aspect_ratio)
-    return Geometry(scaled(square, longest_side), turns)
+    return Geometry(scaled(square, longest_side), turns, mirrored)
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Quarter turns against the clock, and whether the frame is mirrored before.
+
+    PyAV's own `rotation` takes a mirrored picture for one that stands on its head.
+    """
+    sides: Any = frame.side_data
+    matrix = sides.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float)
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(-np.degrees(np.arctan2(b, a)) / 90) % 4, bool(mirrored)
 
 
 def square_size(coded: Size, pixel_aspect: Fraction | None) -> Size:
