@@ -24,11 +24,12 @@ def walker():
 
 
 def dancer():
-    """A dark body that stays, with arms that go up in turn."""
+    """A dark body that sways on the spot, with arms that go up in turn."""
     for index in range(T):
         picture = ground()
-        picture[15:48, 43:53] = 10
         swing = np.sin(index / RATE * 2 * np.pi)
+        sway = round(float(2 * swing))
+        picture[15:48, 43 + sway : 53 + sway] = 10
         if swing > 0.4:
             picture[8:18, 53:60] = 10
         if swing < -0.4:
