@@ -23,7 +23,8 @@ from ..errors import EncodeError, Stopped
 from .container import reason
 
 # bitexact keeps the writer's own name and the time of writing out of the file.
-_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
+# The clock of edit lists counts milliseconds unless told otherwise: too coarse for sound.
+_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact", "movie_timescale": "90000"}
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def copy_clip(
         if upright is None:
             _check_first_frame(clip.source)
         with open_clip(clip.source, options=opening) as container:
-            fit = _examined(clip, container, options, stop=stop)
+            fit = _examined(clip, container, options, upright=upright, stop=stop)
         with open_clip(clip.source, options=opening) as container:
             copy = _Copy(clip, container, options, fit=fit)
             return copy.written(target, stop=stop, progress=progress)
@@ -102,12 +102,15 @@ class _Fit:
         frame_count: How many pictures.
         frame_rate: Frames per second, constant.
         start_s: The first picture, on the file's own clock.
+        decoding: When each picture is decoded, in the order of the file; empty where the file
+            itself tells.
     """
 
     entry: int
     frame_count: int
     frame_rate: Fraction
     start_s: Fraction
+    decoding: list[int]
 
     @property
     def length_s(self) -> Fraction:
@@ -120,6 +123,7 @@ def _examined(
     container: InputContainer,
     options: EncodeOptions,
     *,
+    upright: bool | None,
     stop: Event | None,
 ) -> _Fit:
     """Look at everything but the pictures themselves.
@@ -131,7 +135,13 @@ def _examined(
     _check_picture(picture, options)
     found = scanned(container, picture, stop)
     timeline = _check_times(found, picture)
-    fit = _Fit(found.first_dts, len(timeline.shown), timeline.rate, timeline.start_s)
+    fit = _Fit(
+        entry=found.first_dts,
+        frame_count=len(timeline.shown),
+        frame_rate=timeline.rate,
+        start_s=timeline.start_s,
+        decoding=[] if upright else _decoding_stamps(found.stamps),
+    )
     if clip.start_s > 0 or 0 < clip.duration_s < float(fit.length_s) - _EDGE_S:
         raise _UnfitError  # a trim that is still to be done needs new pictures
     return fit
@@ -208,21 +218,20 @@ class _Copy:
 
     def _packets(self, streams: dict[int, Any]) -> Iterator[Packet[Any]]:
         """The file's packets of these streams, counted from its first picture."""
-        started = False
+        decoding = iter(self._fit.decoding)
         sources = [self._container.streams[index] for index in streams]
         ticks = {source.index: self._ticks_of(source) for source in sources}
         for packet in self._container.demux(sources):
             if not packet.size:
                 continue
-            if packet.dts is None or packet.pts is None or packet.is_corrupt:
-                raise _UnfitError
             index = packet.stream_index
-            start, before, end = ticks[index]
             if index == self._picture.index:
-                if packet.is_discard or not (started or packet.is_keyframe):
-                    raise _UnfitError
-                started = True
-            elif not before <= packet.pts < end:
+                _check_packet(packet)
+                packet.dts = next(decoding, packet.dts)
+            start, before, end = ticks[index]
+            if packet.pts is None or packet.dts is None:
+                raise _UnfitError
+            if index != self._picture.index and not before <= packet.pts < end:
                 continue
             packet.pts, packet.dts = packet.pts - start, packet.dts - start
             packet.stream = streams[index]
@@ -270,10 +279,28 @@ def _check_first_frame(source: Path | BytesIO) -> None:
         raise _UnfitError
 
 
+def _check_packet(packet: Packet[Any]) -> None:
+    """Damage, and what an edit list or a cut leaves out, can only be mended by encoding."""
+    if packet.is_corrupt or packet.is_discard:
+        raise _UnfitError
+
+
+def _decoding_stamps(stamps: list[int]) -> list[int]:
+    """Times of decoding for pictures in the order of decoding: Matroska does not tell them.
+
+    The same times as those of being shown, in order and early enough for every picture.
+    """
+    in_order = sorted(stamps)
+    early = max(shown - own for shown, own in zip(in_order, stamps, strict=True))
+    return [shown - early for shown in in_order]
+
+
 def _check_times(found: Scan, stream: VideoStream) -> Timeline:
     """One picture a slot, at a rate that is constant as exactly as the stamps can say."""
     if found.damaged or not found.stamped or not found.stamps:
         raise _UnfitError
+    if found.stamps[0] != min(found.stamps):
+        raise _UnfitError  # it does not begin with a key frame
     timeline = found.timeline(stream)
     if timeline.variable or envelope.frame_rate(timeline.rate) != timeline.rate:
         raise _UnfitError
