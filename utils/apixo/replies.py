@@ -166,7 +166,7 @@ def read_balance(reply: Reply) -> Decimal:
             dollars = Decimal(str(data))
         except InvalidOperation:
             dollars = Decimal("NaN")
-        if dollars.is_finite() and abs(dollars) < _MOST_DOLLARS:
+        if dollars.is_finite() and -_MOST_DOLLARS < dollars < _MOST_DOLLARS:
             return dollars
     raise not_documented(reply, "holds no number of dollars")
 

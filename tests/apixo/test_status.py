@@ -1,0 +1,274 @@
+"""What the service says of a task, in every form in which it was met."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from apixo_wan_animate.utils.apixo.replies import Failure, Phase, TaskStatus
+from apixo_wan_animate.utils.errors import (
+    AuthError,
+    CreditError,
+    InputError,
+    ProtocolError,
+    RateLimitError,
+    RejectedError,
+    ServerError,
+    TransportError,
+)
+from rawserver import Wire
+
+URL = "https://r2.apixo.ai/results/one.mp4"
+
+
+def test_a_task_that_has_succeeded_is_read_whole(service):
+    client = service.succeeds(
+        {
+            "taskId": "t-1",
+            "state": "success",
+            "createTime": 1767965610929,
+            "completeTime": 1767965652317,
+            "costTime": 41388,
+            "resultJson": json.dumps({"resultUrls": [URL]}),
+        }
+    )
+    assert client.status("t-1") == TaskStatus(
+        "t-1", Phase.SUCCEEDED, "success", 1767965610929, 1767965652317, 41388, (URL,)
+    )
+    (asked,) = service.server.requests
+    assert asked.method == "GET"
+    assert asked.headers["authorization"] == "Bearer sk-test-0123456789abcdef"
+    parts = urlsplit(asked.target)
+    assert parts.path == "/api/v1/statusTask/wan-2-2-animate"
+    assert parse_qs(parts.query) == {"taskId": ["t-1"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("pending", Phase.WAITING),
+        ("PENDING", Phase.WAITING),
+        ("processing", Phase.RUNNING),
+        ("Processing", Phase.RUNNING),
+        ("processing_r2", Phase.RUNNING),
+        ("PROCESSING_R2", Phase.RUNNING),
+        ("success", Phase.SUCCEEDED),
+        (" Success\n", Phase.SUCCEEDED),
+        ("FAILED", Phase.FAILED),
+        ("queued", Phase.RUNNING),
+        ("succeeded", Phase.RUNNING),
+        ("failed_r2", Phase.RUNNING),
+        ("", Phase.RUNNING),
+        ("\ud800", Phase.RUNNING),
+        ("x" * 10_000, Phase.RUNNING),
+    ],
+)
+def test_a_state_is_known_in_any_letter_case_and_an_unknown_one_means_running(service, word, phase):
+    status = service.succeeds({"taskId": "t-1", "state": word}).status("t-1")
+    assert status.phase is phase
+    assert len(status.raw_state) <= 80
+    status.raw_state.encode()
+
+
+@pytest.mark.parametrize("data", [None, {}, {"state": None}, {"taskId": "t-1"}])
+def test_an_answer_that_says_nothing_ends_nothing(service, data):
+    status = service.succeeds(data).status("t-1")
+    assert (status.phase, status.raw_state) == (Phase.RUNNING, "")
+
+
+RESULTS = {
+    "text": (json.dumps({"resultUrls": [URL]}), (URL,)),
+    "object": ({"resultUrls": [URL]}, (URL,)),
+    "two links": ({"resultUrls": [URL, URL + "2"]}, (URL, URL + "2")),
+    "bare link": ({"resultUrls": f" {URL} "}, (URL,)),
+    "not ASCII": ({"resultUrls": ["https://h.example/é%20 ü.mp4"]},
+                  ("https://h.example/%C3%A9%20%20%C3%BC.mp4",)),
+    "a lone surrogate": ('{"resultUrls":["https://h.example/\\ud800"]}', ("https://h.example/?",)),
+    "signed": ({"resultUrls": [URL + "?X-Sig=a%2Fb+c~d&e=(f)"]}, (URL + "?X-Sig=a%2Fb+c~d&e=(f)",)),
+    "with other things": ({"resultUrls": [None, 7, "", " ", URL, {"url": URL}]}, (URL,)),
+    "endless": ({"resultUrls": [URL] * 1000}, (URL,) * 20),
+    "null": (None, ()),
+    "empty text": ("", ()),
+    "half a text": ('{"resultUrls":["https://h', ()),
+    "a list": ([URL], ()),
+    "a number": (7, ()),
+    "text of null": ("null", ()),
+    "text of a text": (json.dumps(URL), ()),
+    "no links": ({"resultUrls": []}, ()),
+    "links null": ({"resultUrls": None}, ()),
+    "deep": ("[" * 100_000, ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_links_are_found_in_whatever_form_they_come(service, result):
+    sent, urls = RESULTS[result]
+    data = {"taskId": "t-1", "state": "success", "resultJson": sent}
+    status = service.succeeds(data).status("t-1")
+    assert status.phase is Phase.SUCCEEDED
+    assert tuple(url.replace("%3F", "?") for url in status.result_urls) == urls
+
+
+def test_links_before_success_are_no_result(service):
+    data = {"state": "processing", "resultJson": {"resultUrls": [URL]}}
+    assert service.succeeds(data).status("t-1").result_urls == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "failure"),
+    [
+        ("NSFW_DETECTED", "no", Failure("NSFW_DETECTED", "no")),
+        ("SensitiveContentDetected", None, Failure("SensitiveContentDetected", "")),
+        (500, 7, Failure("500", "7")),
+        (None, None, Failure("", "")),
+        ({"a": 1}, ["b"], Failure("", "")),
+        ("A\nB\x00C", "one\r\ntwo\ud800", Failure("A B C", "one  two")),
+        ("c" * 500, "m" * 5000, Failure("c" * 80, "m" * 600)),
+        ("X", f"cannot read {URL}?sig=5ecret, sorry",
+         Failure("X", "cannot read https://r2.apixo.ai/…one.mp4, sorry")),
+    ],
+)  # fmt: skip
+def test_a_failed_task_tells_why_in_words_that_can_be_written_anywhere(
+    service, code, message, failure
+):
+    data = {"taskId": "t-1", "state": "failed", "failCode": code, "failMsg": message}
+    found = service.succeeds(data).status("t-1").failure
+    assert found == failure
+    f"{found.code}{found.message}".encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (1767965610929, 1767965610929),
+        ("1767965610929", 1767965610929),
+        (1767965610929.0, 1767965610929),
+        ("2026-01-09T13:33:30Z", None),
+        (None, None),
+        (True, None),
+        (1e300, None),
+        (10**30, None),
+        ([], None),
+    ],
+)
+def test_times_are_numbers_or_nothing(service, sent, read):
+    data = {"state": "success", "createTime": sent, "completeTime": sent, "costTime": sent}
+    status = service.succeeds(data).status("t-1")
+    assert (status.create_time_ms, status.complete_time_ms, status.cost_time_ms) == (read,) * 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<!DOCTYPE html><html>welcome</html>",
+        b'{"code":200,"data":{"state":"succ',
+        b"[]",
+        b'{"data":{"state":"success"}}',
+        b'{"code":200,"data":[]}',
+        b'{"code":200,"data":"success"}',
+        b'{"code":200,"data":{"state":3}}',
+        b'{"code":200,"data":{"state":["success"]}}',
+        b"\x1f\x8b\x08",
+    ],
+)
+def test_what_is_not_as_documented_ends_no_task(service, body):
+    with pytest.raises(ProtocolError):
+        service.answers(body).status("t-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RejectedError), (401, AuthError), (402, CreditError), (403, AuthError),
+        (404, RejectedError), (429, RateLimitError), (500, ServerError), (502, ServerError),
+        (503, ServerError), (302, ServerError),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["http", "http with a page", "envelope"])
+def test_an_error_answer_is_told_apart_by_status_or_code(service, status, error, form):
+    if form == "envelope":
+        client = service.answers({"code": status, "message": "no", "data": None})
+    else:
+        page = b"<html>" if form == "http with a page" else {"code": status, "message": "no"}
+        client = service.answers(page, status=status)
+    with pytest.raises(error) as caught:
+        client.status("t-1")
+    assert type(caught.value) is error
+    assert caught.value.status == status
+
+
+def test_an_answer_about_another_task_is_not_taken_for_this_one(service):
+    data = {"taskId": "t-2", "state": "success", "resultJson": {"resultUrls": [URL]}}
+    with pytest.raises(ProtocolError, match="another task"):
+        service.succeeds(data).status("t-1")
+
+
+def test_an_id_that_comes_as_a_number_is_the_same_task(service):
+    assert service.succeeds({"taskId": 17, "state": "pending"}).status("17").task_id == "17"
+
+
+def test_a_cut_answer_is_no_answer(service):
+    def cut(wire: Wire) -> None:
+        wire.request()
+        wire.reply(200, b'{"code":200,"data":{"state":"failed"}}', length=400)
+
+    with pytest.raises(TransportError):
+        service.speaks(cut).status("t-1")
+
+
+def test_the_key_goes_nowhere_but_to_the_service(service):
+    elsewhere = service.succeeds({"state": "success"})
+    other = service.server
+    moved = service.answers(b"", status=302, Location=f"{other.origin}/api/v1/statusTask")
+    with pytest.raises(ServerError):
+        moved.status("t-1")
+    assert other.connections == 0
+    del elsewhere
+
+
+@pytest.mark.parametrize(
+    "task_id",
+    ["", " ", "a b", "a/b", "../a", "a\\b", ".", "..", "a\nb", "a\x00", "é", "<b>", "a'b",
+     "t" * 201],
+)  # fmt: skip
+def test_an_id_that_can_be_none_is_not_asked_about(service, task_id):
+    client = service.succeeds(None)
+    with pytest.raises(InputError):
+        client.status(task_id)
+    assert service.server.connections == 0
+
+
+@pytest.mark.parametrize("task_id", ["a&taskId=b", "a#b", "a?b", "a%2Fb", "a+b", "{a}"])
+def test_every_sign_of_an_id_arrives_as_it_is(service, task_id):
+    service.succeeds(None).status(task_id)
+    (asked,) = service.server.requests
+    assert parse_qs(urlsplit(asked.target).query) == {"taskId": [task_id]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "dollars"),
+    [("12.5", "12.5"), ("0", "0"), ("-0.25", "-0.25"), ('"7.10"', "7.10"), ("1e2", "100.0"),
+     ("1e-9", "1E-9"), ("0.1", "0.1")],
+)  # fmt: skip
+def test_a_balance_is_a_bare_number(service, sent, dollars):
+    body = b'{"code":200,"message":"success","data":' + sent.encode() + b"}"
+    assert str(service.answers(body).balance()).upper() == dollars
+    assert service.server.requests[0].target == "/api/v1/apikeys/current-balance"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["null", "true", "[]", '{"balance":1}', '"much"', '""', "NaN", "Infinity", '"Infinity"',
+     "1e999", '"1e999999999"', '"-1e13"', "9" * 400, '"\\ud800"'],
+)  # fmt: skip
+def test_a_balance_that_is_no_number_of_dollars_is_not_shown(service, sent):
+    with pytest.raises(ProtocolError):
+        service.answers(b'{"code":200,"data":' + sent.encode() + b"}").balance()
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, AuthError), (403, AuthError)])
+def test_a_balance_is_also_a_check_of_the_key(service, status, error):
+    with pytest.raises(error):
+        service.answers({"code": status, "message": "Invalid API key"}, status=status).balance()
