@@ -168,6 +168,8 @@ class RawServer:
 
     def close(self) -> None:
         self.ending.set()
+        with contextlib.suppress(OSError):  # wakes `accept` at once on most systems
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._threads[0].join(timeout=5)
         self._listening.close()
         with self.lock:
