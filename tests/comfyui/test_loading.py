@@ -16,9 +16,9 @@ PROBE = """
 import asyncio, importlib.util, json, sys, threading, time
 sys.path.insert(0, {comfyui!r})
 sys.argv = ["main.py", "--cpu", "--disable-api-nodes"]
-import utils.extra_config  # as main.py does, before anything else claims the name
 import comfy.options
 comfy.options.enable_args_parsing()
+import utils.extra_config  # as main.py does, before anything else claims the name
 import nodes, server, execution, folder_paths, psutil, blake3, filelock, requests, av, sqlite3
 import app.frontend_management
 from comfy_api.latest import io
