@@ -59,6 +59,21 @@ def test_the_oldest_go_when_there_is_too_much(files, stepped, monkeypatch):
     assert names(files) == ["a.png", "b.png"]
 
 
+def test_a_clock_that_runs_ahead_of_the_disks_removes_nothing_new(files, stepped):
+    stepped.time += 400 * 86_400
+    with_sweep = []
+
+    def make(part):
+        part.write_bytes(b"half")
+        files.sweep()
+        with_sweep.append(part.exists())
+
+    files.write("new.png", make)
+    files.sweep()
+    assert with_sweep == [True]
+    assert names(files) == ["new.png"]
+
+
 def test_a_file_that_cannot_be_made_leaves_nothing(files):
     def fail(part):
         part.write_bytes(b"half")

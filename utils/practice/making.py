@@ -48,7 +48,7 @@ class Maker:
     def _make(self, task: PracticeTask) -> None:
         """Make the result at once; tell of it when the time has come."""
         self._board.begin(task)
-        self._store.hold(_result_name(task))
+        self._store.hold(*_names(task))
         failure = None
         try:
             self._make_result(task)
@@ -69,20 +69,16 @@ class Maker:
         wishes = task.order.wishes
         if wishes.fail_code:
             raise _FailureError(wishes.fail_code, wishes.fail_message)
-        picture = self._copy(task, task.order.image_url)
-        clip = self._copy(task, task.order.video_url)
+        result, *copies = _names(task)
+        picture, clip = (self._store.path(name) for name in copies)
         media = picture, clip
         try:
             self._fetch(task.order.image_url, picture, kind="IMAGE")
             self._fetch(task.order.video_url, clip, kind="VIDEO")
-            self._store.write(_result_name(task), lambda part: self._render(task, media, part))
+            self._store.write(result, lambda part: self._render(task, media, part))
         finally:
             picture.unlink(missing_ok=True)
             clip.unlink(missing_ok=True)
-
-    def _copy(self, task: PracticeTask, url: str) -> Path:
-        extension = PurePosixPath(urlsplit(url).path).suffix.lower()
-        return self._store.path(f"{task.task_id}-in{extension}")
 
     def _fetch(self, url: str, target: Path, *, kind: str) -> None:
         try:
@@ -116,12 +112,12 @@ class Maker:
             raise _FailureError("GENERATION_FAILED", str(error)) from error
 
     def _finish(self, task: PracticeTask, failure: _FailureError | None) -> None:
-        now_ms, result = self.now_ms(), _result_name(task)
+        now_ms, names = self.now_ms(), _names(task)
         if failure:
             self._board.fail(task, failure.code, str(failure), now_ms=now_ms)
         else:
-            self._board.succeed(task, result, now_ms=now_ms)
-        self._store.release(result)
+            self._board.succeed(task, names[0], now_ms=now_ms)
+        self._store.release(*names)
         if task.order.callback_url:
             self._call_back(task, CALLBACK_DELAYS_S)
 
@@ -138,5 +134,8 @@ class Maker:
         return round(self._clock.now() * 1000)
 
 
-def _result_name(task: PracticeTask) -> str:
-    return f"{task.task_id}.mp4"
+def _names(task: PracticeTask) -> tuple[str, str, str]:
+    """Names of its files: the result, and its copies of the picture and the clip."""
+    urls = task.order.image_url, task.order.video_url
+    picture, clip = (PurePosixPath(urlsplit(url).path).suffix.lower() for url in urls)
+    return f"{task.task_id}.mp4", f"{task.task_id}-in{picture}", f"{task.task_id}-in{clip}"

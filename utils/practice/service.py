@@ -1,4 +1,11 @@
-"""The practice service: its life, and the way of a task through it."""
+"""The practice service: what belongs to it, its start and its end.
+
+Beside the calls of the remote service it answers `PUT /upload/NAME`, `GET`, `HEAD` and `DELETE`
+of `/files/NAME`, and `GET /practice/tasks`, which stands in for the web page on which a lost
+task id can be looked up. Its only key is "practice".
+
+It uses six threads: one watches connections, three answer requests, two make results.
+"""
 
 from __future__ import annotations
 

@@ -45,9 +45,7 @@ class FileStore:
         path = self._folder / name
         if not _NAME.fullmatch(name) or not path.is_file():
             return None
-        now = self._clock.now()
-        with suppress(OSError):
-            os.utime(path, (now, now))
+        self._used_now(path)
         return path
 
     def path(self, name: str) -> Path:
@@ -60,10 +58,13 @@ class FileStore:
         """Have `make` write a file, which then appears whole under this name."""
         target = self.path(name)
         part = target.with_name(f"part-{secrets.token_hex(4)}-{name}")
+        self.hold(part.name)
         try:
             make(part)
+            self._used_now(part)
             part.replace(target)
         finally:
+            self.release(part.name)
             part.unlink(missing_ok=True)
 
     def delete(self, name: str) -> bool:
@@ -102,6 +103,12 @@ class FileStore:
                 total_bytes -= size_bytes
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
+
+    def _used_now(self, path: Path) -> None:
+        """By our clock, which need not be the disk's."""
+        now = self._clock.now()
+        with suppress(OSError):
+            os.utime(path, (now, now))
 
     def _listing(self) -> list[tuple[float, int, Path]]:
         found: list[tuple[float, int, Path]] = []
