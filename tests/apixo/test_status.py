@@ -165,7 +165,8 @@ def test_times_are_numbers_or_nothing(service, sent, read):
         b"<!DOCTYPE html><html>welcome</html>",
         b'{"code":200,"data":{"state":"succ',
         b"[]",
-        b'{"data":{"state":"success"}}',
+        b'{"data":null}',
+        b'{"code":"OK","data":{"state":"success"}}',
         b'{"code":200,"data":[]}',
         b'{"code":200,"data":"success"}',
         b'{"code":200,"data":{"state":3}}',
@@ -203,6 +204,10 @@ def test_an_answer_about_another_task_is_not_taken_for_this_one(service):
     data = {"taskId": "t-2", "state": "success", "resultJson": {"resultUrls": [URL]}}
     with pytest.raises(ProtocolError, match="another task"):
         service.succeeds(data).status("t-1")
+
+
+def test_an_id_in_another_letter_case_is_the_same_task(service):
+    assert service.succeeds({"taskId": "AB-1", "state": "pending"}).status("ab-1").task_id == "AB-1"
 
 
 def test_an_id_that_comes_as_a_number_is_the_same_task(service):

@@ -102,8 +102,8 @@ UNREADABLE = {
     "array": b"[200]",
     "null": b"null",
     "text": b'"ok"',
-    "no code": b'{"data":{"taskId":"t-1"}}',
-    "code null": envelope(None, data={"taskId": "t-1"}),
+    "no code, no data": b'{"message":"ok"}',
+    "no code, empty data": b'{"data":{}}',
     "code true": envelope(True, data={"taskId": "t-1"}),
     "code a word": envelope("OK", data={"taskId": "t-1"}),
     "code a list": envelope([200], data={"taskId": "t-1"}),
@@ -157,6 +157,11 @@ def test_an_accepted_submit_gives_its_id(service, submission, code):
     client = service.answers(*(envelope(code, data={"taskId": sent}) for sent in ids))
     assert [client.submit(submission) for _ in ids] == list(ids.values())
     assert len(service.server.requests) == len(ids)
+
+
+@pytest.mark.parametrize("code", [{}, {"code": None}], ids=["missing", "null"])
+def test_an_id_counts_even_where_the_word_for_success_is_missing(submitting, code):
+    assert submitting({**code, "data": {"taskId": "t-1"}}) == "t-1"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
@@ -242,6 +247,15 @@ def test_an_error_never_shows_the_key_or_a_signature(submitting, status):
     assert "5ecret" not in shown
     assert "sk-test" not in shown
     assert "cannot read https://cdn.example/" in shown
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_an_answer_that_repeats_the_key_does_not_show_it(submitting, status):
+    key = "sk-test-0123456789abcdef"
+    body = {"code": key, "message": f"Invalid key {key}", "data": {"error": f"Bearer {key}"}}
+    with pytest.raises((AuthError, ServerError, ProtocolError)) as caught:
+        submitting(body, status=status)
+    assert key not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
 
 
 def test_a_protocol_error_never_shows_a_signature(submitting):

@@ -98,11 +98,17 @@ def test_every_documented_option_is_taken(right):
     ("duration_s", "billed"),
     [
         (0, 5), (0.04, 5), (4.99, 5), (5, 5), (5.0005, 5), (5.002, 6), (5.5, 6), (6, 6),
-        (29.97, 30), (30.03, 31), (119.2, 120), (120, 120), (120.5, 120), (600, 120), (-1, 5),
+        (29.97, 30), (30.03, 31), (119.2, 120), (120, 120), (120.5, 120), (600, 120),
     ],
 )  # fmt: skip
 def test_seconds_are_billed_up_and_within_their_bounds(duration_s, billed):
     assert billable_seconds(duration_s) == billed
+
+
+@pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf, -0.04])
+def test_what_is_no_length_costs_nothing(duration_s):
+    with pytest.raises(InputError):
+        billable_seconds(duration_s)
 
 
 FAMILIES = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..errors import InputError
+
 LEAST_BILLED_S = 5
 MOST_BILLED_S = 120
 """Billed is the input clip's length, within these bounds. Source: API.md, "Money"."""
@@ -19,6 +21,13 @@ def billable_seconds(duration_s: float) -> int:
 
     Args:
         duration_s: Length of the input clip in seconds.
+
+    Raises:
+        InputError: That is no length.
     """
+    if not (math.isfinite(duration_s) and duration_s >= 0):
+        raise InputError(
+            f"The clip's length is {duration_s} s, which is none. Use a clip that can be played."
+        )
     whole = math.ceil(duration_s - _ROUNDING_S)
     return min(max(whole, LEAST_BILLED_S), MOST_BILLED_S)

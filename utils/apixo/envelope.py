@@ -52,6 +52,8 @@ def data_of(reply: Reply) -> object:
     code = whole(envelope.get("code"))
     if code == 200:
         return envelope.get("data")
+    if envelope.get("code") is None and as_object(envelope.get("data")):
+        return envelope["data"]  # an answer with content, but without the word for it
     if code is not None:
         raise _error_for(reply, envelope, status=code)
     if _says_no_credit(_reason(envelope)[1]):
