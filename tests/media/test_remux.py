@@ -105,7 +105,7 @@ def tagged(source: Path, target: Path) -> Path:
             output.metadata[key] = text
         streams = {}
         for stream in reader.streams:
-            streams[stream.index] = output.add_stream_from_template(stream)
+            streams[stream.index] = output.add_stream_from_template(stream, opaque=True)
             streams[stream.index].metadata["handler_name"] = text
             streams[stream.index].metadata["title"] = text
         for packet in reader.demux():
@@ -133,8 +133,8 @@ def test_no_tag_goes_along(tmp_path, name):
 def test_other_streams_and_attachments_stay_behind(tmp_path):
     plain, source = made(tmp_path / "a.mp4"), tmp_path / "b.mkv"
     with av.open(str(plain)) as reader, av.open(str(source), "w") as output:
-        streams = {s.index: output.add_stream_from_template(s) for s in reader.streams}
-        more = output.add_stream_from_template(reader.streams.audio[0])
+        streams = {s.index: output.add_stream_from_template(s, opaque=True) for s in reader.streams}
+        more = output.add_stream_from_template(reader.streams.audio[0], opaque=True)
         for packet in reader.demux():
             if packet.size:
                 twice = packet.stream_index == reader.streams.audio[0].index

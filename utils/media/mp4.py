@@ -50,7 +50,7 @@ def open_mp4(target: Path) -> Generator[OutputContainer, None, None]:
 
 def copied_stream(output: OutputContainer, source: Stream) -> Stream:
     """A stream of the output that takes the source's packets as they are, without its tags."""
-    stream = output.add_stream_from_template(cast("Any", source))
+    stream = output.add_stream_from_template(cast("Any", source), opaque=True)
     stream.metadata.clear()
     return stream
 
