@@ -9,6 +9,7 @@ It uses six threads: one watches connections, three answer requests, two make re
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..clock import Clock
@@ -93,5 +94,6 @@ class PracticeService:
         return self._board.all()
 
     def _sweep(self) -> None:
-        self._store.sweep()
+        with suppress(OSError):  # the folder may have been removed under us
+            self._store.sweep()
         self._jobs.add(self._sweep, delay_s=_SWEEP_S)
