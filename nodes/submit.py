@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..utils.errors import InputError
+from . import _host as host
 from ._host import io
 from .inputs import build_request
 from .outputs import FrameOptions, deliver
@@ -50,7 +51,9 @@ class ApixoWanSubmit(io.ComfyNode):
         limit_minutes = settings_store().load().wait_minutes
         task = service().start(build_request(**inputs))
         row = await watch_acceptance(task, limit_minutes=limit_minutes)
-        return io.NodeOutput(row.task_id, row.task_id, ui={"text": (f"task {row.task_id}",)})
+        text = f"accepted · task {row.task_id}"
+        host.show_text(text, host.current_node_id())
+        return io.NodeOutput(row.task_id, row.task_id, ui={"text": (text,)})
 
 
 class ApixoWanCollect(io.ComfyNode):

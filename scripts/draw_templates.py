@@ -264,7 +264,7 @@ how long the clip is.
 """, height=480)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
     clip = graph.add("VHS_LoadVideo", (0, 480))
-    info = graph.add("VHS_VideoInfoLoaded", (0, 1020))
+    info = graph.add("VHS_VideoInfoLoaded", (0, 1180))
     node = graph.add("ApixoWanAnimate", (380, 0))
     out = graph.add("VHS_VideoCombine", (860, 0))
     graph.wire((picture, "IMAGE"), (node, "character"))

@@ -102,7 +102,8 @@ function pictures(row, { texts: { t }, thumbnailUrl, resultUrl }) {
         { href: resultUrl(row), target: "_blank", rel: "noopener", tabindex: -1, "aria-hidden": "true" },
         element("video", {
           class: "apixo-picture",
-          src: `${resultUrl(row)}#t=0.1`,
+          // The middle says more than the first frame.
+          src: `${resultUrl(row)}#t=${((row.clip_s ?? 0.2) / 2).toFixed(1)}`,
           preload: "metadata",
           muted: true,
           playsinline: true,
