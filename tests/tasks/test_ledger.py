@@ -11,7 +11,13 @@ import threading
 import pytest
 from apixo_wan_animate.utils.errors import InputError, LedgerError, LimitError
 from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger, RowGoneError, has_unfinished
+from apixo_wan_animate.utils.tasks.ledger import (
+    LEDGER_FILE,
+    Ledger,
+    RowGoneError,
+    TaskTakenError,
+    has_unfinished,
+)
 from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.schema import MIGRATIONS
 from apixo_wan_animate.utils.tasks.spending import Spending, local_day
@@ -120,8 +126,15 @@ def test_two_rows_cannot_have_the_same_task(ledger):
     accepted(ledger, "f1", "t-1")
     row, _ = ledger.admit(new("f2"))
     ledger.sending(row.id, daily_limit_s=None)
-    with pytest.raises(LedgerError, match="another row"):
+    with pytest.raises(TaskTakenError, match="row 1 has already"):
         ledger.submitted(row.id, "t-1")
+
+
+def test_a_row_that_was_typed_in_gives_way_to_the_one_that_bought_the_task(ledger):
+    typed, _ = ledger.admit_typed(NewTask(ORIGIN, practice=False), "t-1")
+    bought = accepted(ledger, "f1", "t-1")
+    assert [row.id for row in ledger.rows()] == [bought.id]
+    assert typed.id != bought.id
 
 
 def test_a_cancelled_row_vanishes_only_while_it_is_preparing(ledger):

@@ -106,7 +106,17 @@ class World:
         """One that chooses hosts by its settings, as outside of tests."""
         return self._make(Surroundings(), None)
 
-    def _make(self, surroundings: Surroundings, clock: Clock | None) -> TaskService:
+    def service_around(self, surroundings: Surroundings) -> TaskService:
+        """One in other surroundings."""
+        return self._make(surroundings, None)
+
+    def service_unresumed(self) -> TaskService:
+        """One that has not looked at the ledger yet."""
+        return self._make(Surroundings(hosts=lambda settings, name: [self.host()]), None, False)
+
+    def _make(
+        self, surroundings: Surroundings, clock: Clock | None, resume: bool = True
+    ) -> TaskService:
         made = TaskService(
             self.folders(),
             SettingsStore(self.folders().state, self.environ),
@@ -114,7 +124,8 @@ class World:
             clock=clock or FastClock(HURRY),
             surroundings=surroundings,
         )
-        made.resume()
+        if resume:
+            made.resume()
         self._services.append(made)
         return made
 

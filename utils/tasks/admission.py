@@ -199,11 +199,7 @@ class Admission:
         elif row.state in {State.REFUSED, State.ABANDONED}:
             watch.fail(TaskError(row.fail_message or _came_to_nothing(row)))
         elif row.owner == self._desk.ledger.owner:
-            job = self._stages.table.get(row.id)
-            if job is None or not job.join(watch):
-                if job is not None and job.stop.is_set():
-                    self._desk.drop(job)
-                self._look_again(row, watch, wish)
+            self._join_own(row, watch, wish)
         elif not row.owner:
             self._stages.inherit()
             self._look_again(row, watch, wish)
@@ -211,6 +207,16 @@ class Admission:
             self._stages.neighbours.add(
                 row, watch, meet=lambda _: self._look_again(row, watch, wish)
             )
+
+    def _join_own(self, row: TaskRow, watch: Watch, wish: Wish | None) -> None:
+        job = self._stages.table.get(row.id)
+        if job is not None and job.join(watch):
+            return
+        if job is not None and job.stop.is_set():
+            self._desk.drop(job)
+        elif job is None and row.state is State.PREPARING:
+            self._desk.ledger.vanish(row.id)  # left behind when the ledger could not be written
+        self._look_again(row, watch, wish)
 
     def _look_again(self, row: TaskRow, watch: Watch, wish: Wish | None) -> None:
         """Read the ledger anew a moment later: the row has ended, or changed its owner."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from ..errors import (
 from ..media.mux import add_sound
 from ..media.probe import ClipInfo, verify
 from ..transport import RefusedLinkError
+from .agenda import Entry
 from .desk import Desk
 from .job import Job
 from .ledger import RowGoneError
@@ -75,6 +77,7 @@ class Fetcher:
     def __init__(self, desk: Desk, *, collected: Callable[[Job], None]) -> None:
         self._desk = desk
         self._collected = collected
+        self._waiting: dict[int, tuple[_Trying, Entry]] = {}
 
     def add(self, job: Job, *, again: bool = False) -> None:
         """Fetch a job's result.
@@ -85,6 +88,15 @@ class Fetcher:
         """
         job.show("downloading")
         self._put(_Trying(job, again, began=self._desk.clock.monotonic()))
+
+    def poke(self, row_id: int) -> bool:
+        """Try now; whether the row waits for its next try here."""
+        trying, entry = self._waiting.pop(row_id, (None, None))
+        if trying is None or entry is None:
+            return False
+        entry.cancel()
+        self._put(trying)
+        return True
 
     def _put(self, trying: _Trying) -> None:
         self._desk.pool.put("fetch", lambda: self._run(trying))
@@ -121,7 +133,7 @@ class Fetcher:
 
     def _links_anew(self, job: Job) -> tuple[str, ...]:
         try:
-            status = self._desk.remotes.client(practice=job.row.practice).status(job.row.task_id)
+            status = self._desk.remotes.client(job.row).status(job.row.task_id)
         except RejectedError as error:
             raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
         job.result_urls = status.result_urls
@@ -159,8 +171,7 @@ class Fetcher:
                 info = verify(voiced)
             whole = voiced if voiced.exists() else part
             _sync(whole)
-            file = part.with_name(result_name(row, info))
-            whole.replace(file)
+            file = _put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
         note = describe_result(row, info, file=file, now=self._desk.clock.now())
@@ -194,7 +205,12 @@ class Fetcher:
             return
         delay_s = next(trying.delays)
         job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
-        self._desk.agenda.after(delay_s, lambda: self._put(trying))
+        row_id = job.row.id
+
+        def due() -> None:
+            self.poke(row_id)
+
+        self._waiting[row_id] = (trying, self._desk.agenda.after(delay_s, due))
 
     def _explain(self, row: TaskRow, error: Exception) -> WanAnimateError:
         if isinstance(error, WanAnimateError):
@@ -255,6 +271,16 @@ def _dead_link(row: TaskRow) -> TaskError:
         "which submits the request anew; or change the seed.",
         task_id=row.task_id,
     )
+
+
+def _put_in_place(part: Path, file: Path) -> Path:
+    """Give a file its name; another one where a player of Windows holds the old file open."""
+    try:
+        part.replace(file)
+    except PermissionError:
+        file = file.with_stem(f"{file.stem}_{secrets.token_hex(2)}")
+        part.replace(file)
+    return file
 
 
 def _sync(file: Path) -> None:

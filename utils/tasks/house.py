@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..errors import SettingsError, WanAnimateError
+from ..errors import SettingsError, Stopped, WanAnimateError
 from ..settings import Folders, SettingsStore
 from ..transport import Transport
 from .admission import Admission, Stages
@@ -192,6 +192,7 @@ class House:
             for row in heirs:
                 self._follow(row)
         self._inherit_ownerless()
+        self._pick_up_own()
         self.settler.look_at_all()
 
     def _clear_after(self, owner: str) -> None:
@@ -206,6 +207,16 @@ class House:
             for row in self.desk.ledger.inherit(""):
                 self._follow(row)
 
+    def _pick_up_own(self) -> None:
+        """A row of ours that nobody works on, because something broke, goes on."""
+        ledger = self.desk.ledger
+        for row in ledger.in_states(ACCEPTED, owner=ledger.owner):
+            if self.table.get(row.id) is None:
+                # Who ends a row writes first and leaves the table then: look once more.
+                fresh = ledger.row(row.id)
+                if fresh is not None and fresh.state in ACCEPTED and fresh.owner == ledger.owner:
+                    self._follow(fresh)
+
     def begin(self) -> None:
         """Scan now and then, from now on."""
         self._ground.pool.put("ledger", self._first_scan)
@@ -214,6 +225,9 @@ class House:
         for owner in self._ownership.sweep():
             self._clear_after(owner)
         self.desk.shelf.sweep()
+        for row in self.desk.ledger.in_states({State.UNKNOWN}):
+            if row.practice:  # its service ended with the process that had it
+                self.desk.ledger.lose(row)
         self._scan_on()
 
     def _scan_on(self) -> None:
@@ -245,6 +259,7 @@ class House:
             if job.row.state is State.PREPARING:
                 with suppress(WanAnimateError):
                     self._drop(job)
+            job.fail(Stopped("ComfyUI is shutting down. Run again after its next start."))
         self._database.close()
         self._ownership.release()
         shutil.rmtree(self.desk.scratch, ignore_errors=True)

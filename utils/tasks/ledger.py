@@ -25,6 +25,8 @@ from .states import ACCEPTED, LIVE, UNFINISHED, State, is_legal
 
 LEDGER_FILE = "ledger.sqlite3"
 
+PRACTICE_ENDED = "The practice service ended before this task did"
+
 
 def has_unfinished(folder: Path) -> bool:
     """Whether a ledger in a folder holds tasks that somebody has to go on with.
@@ -47,6 +49,10 @@ def has_unfinished(folder: Path) -> bool:
 
 class RowGoneError(LedgerError):
     """The row is no longer there: the user has forgotten it, or it is another process's now."""
+
+
+class TaskTakenError(LedgerError):
+    """The service gave the id of a task that another request has already."""
 
 
 class Ledger(LedgerReader):
@@ -111,12 +117,24 @@ class Ledger(LedgerReader):
     def submitted(self, row_id: int, task_id: str) -> TaskRow:
         """Write, onto the disk, the id that the service gave.
 
+        A row that somebody made meanwhile, by typing the id into Collect, gives way.
+
         Raises:
-            LedgerError: Another row of this service bears the id already.
+            TaskTakenError: Another request bears the id already.
             RowGoneError: The row is not ours any more.
         """
         with self._database.write(durable=True) as db:
             row = self._own(db, row_id, State.SUBMITTED)
+            found = db.execute(
+                "SELECT * FROM tasks WHERE origin = ? AND task_id = ?", (row.origin, task_id)
+            ).fetchone()
+            if found is not None and found["fingerprint"]:
+                raise TaskTakenError(
+                    f"APIXO answered with task {task_id}, which row {found['id']} has already. "
+                    "Look in APIXO's dashboard for another task of this moment."
+                )
+            if found is not None:
+                db.execute("DELETE FROM tasks WHERE id = ?", (found["id"],))
             changes = {"task_id": task_id, "submitted_at": self._clock.now(), "candidate": ""}
             return self._update(db, row, {"state": State.SUBMITTED, **changes})
 
@@ -183,13 +201,22 @@ class Ledger(LedgerReader):
             return None
         ended: dict[str, Any] = {"owner": "", "finished_at": self._clock.now()}
         if row.practice:
-            note = "The practice service ended before this task did. Run again."
-            self._update(db, row, {"state": State.FAILED, "fail_message": note, **ended})
+            lost = {"state": State.FAILED, "fail_message": PRACTICE_ENDED}
+            self._update(db, row, {**lost, **ended})
             return None
         if row.state is State.SENDING:
             self._update(db, row, {"state": State.UNKNOWN, **ended})
             return None
         return self._update(db, row, {"owner": self.owner})
+
+    def lose(self, row: TaskRow) -> TaskRow | None:
+        """End a practice row of unknown fate, whose service is gone; None if it has changed."""
+        with self._database.write() as db:
+            fresh = self._read(db, row.id)
+            if not fresh.practice or fresh.state is not State.UNKNOWN:
+                return None
+            ended = {"state": State.FAILED, "fail_message": PRACTICE_ENDED}
+            return self._update(db, fresh, ended)
 
     # Settling by hand
 

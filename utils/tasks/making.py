@@ -155,11 +155,16 @@ class PartMaker:
             if shelved is None:
                 continue
             for number in list(part.wanted_by):  # from here on nobody deletes it under us
-                self._desk.shelf.need(number, [(part.key.upload, host.identity)])
+                if number > 0:
+                    self._desk.shelf.need(number, [(part.key.upload, host.identity)])
             fresh = self._fresh(shelved, host)
             if fresh is not None and self._is_there(part, shelved, fresh=fresh, host=host):
                 part_shelved = replace(shelved, hosted=fresh)
-                self._desk.shelf.keep(part_shelved, source_digest=part.key.source)
+                self._desk.shelf.keep(
+                    part_shelved,
+                    source_digest=part.key.source,
+                    shared=part.key.purpose.shared,
+                )
                 return Placed(fresh, host, ())
             self._desk.shelf.drop(part.key.upload, host.identity)
         return None

@@ -114,7 +114,7 @@ class Poller:
         job = asked.job
         delay_s = asked.rhythm.next_s(self._age_s(job))
         try:
-            status = self._desk.remotes.client(practice=job.row.practice).status(job.row.task_id)
+            status = self._desk.remotes.client(job.row).status(job.row.task_id)
             ended = self._answered(asked, status)
         except RowGoneError as error:
             ended = self._end(job, error)
@@ -191,7 +191,7 @@ class Poller:
         if isinstance(error, AuthError):
             note = f"APIXO refuses the key ({error.status}); waiting for one that works"
         elif isinstance(error, SettingsError):
-            note = "waiting for a key that works"
+            note = f"waiting for a setting: {error}"
         elif isinstance(error, LedgerError):
             note = "the ledger cannot be written; trying again"
             report(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..addresses import AddressRule, is_loopback, origin_of
 from ..apixo.client import ApixoClient
@@ -14,6 +14,7 @@ from ..practice.service import PracticeService
 from ..settings import PRACTICE_KEY, Folders, Secret, Settings, SettingsStore
 from ..transport import Transport
 from .fingerprint import PRACTICE_ORIGIN
+from .rows import TaskRow
 
 PRACTICE_PREFIX = "practice-"
 """Every task id of the practice service begins with it."""
@@ -72,29 +73,36 @@ class Remotes:
         Raises:
             SettingsError: There is no key, and practice mode is off.
         """
-        if not settings.practice and settings.api_key is None:
-            raise SettingsError(
-                "There is no APIXO key, and practice mode is off. Set APIXO_API_KEY or enter the "
-                "key in Settings → Wan Animate (APIXO); or switch practice mode on there "
-                "(APIXO_WAN_PRACTICE=1), which needs no key and spends nothing."
-            )
+        if not settings.practice:
+            _key_of(settings)
 
-    def client(self, *, practice: bool) -> ApixoClient:
-        """A client for APIXO, or for the practice service, which is started when needed.
+    def client(self, row: TaskRow) -> ApixoClient:
+        """A client for the service of a row; the practice service is started when needed.
 
         Raises:
-            SettingsError: APIXO is meant, and there is no key; or a setting is malformed.
+            SettingsError: There is no key, the settings name another service than the row's,
+                or one of them is malformed.
         """
-        if practice:
+        settings = self._settings.load()
+        if not row.practice and origin_of(settings.base_url) != row.origin:
+            # Another service does not know the task, and its 404 would end it after a day.
+            raise SettingsError(
+                f"This task is at {row.origin}, and APIXO_BASE_URL is {settings.base_url}. "
+                "Set it back; the task waits for that."
+            )
+        return self.current_client(replace(settings, practice=row.practice))
+
+    def current_client(self, settings: Settings) -> ApixoClient:
+        """A client for the service that the settings name.
+
+        Raises:
+            SettingsError: There is no key, and practice mode is off.
+        """
+        if settings.practice:
             origin = self.practice_origin()
             return ApixoClient(self._transport, base_url=origin, key=Secret(PRACTICE_KEY))
-        settings = self._settings.load()
-        if settings.api_key is None:
-            raise SettingsError(
-                "There is no APIXO key any more. Set APIXO_API_KEY or enter the key in "
-                "Settings → Wan Animate (APIXO); tasks under way wait for it."
-            )
-        return ApixoClient(self._transport, base_url=settings.base_url, key=settings.api_key)
+        key = _key_of(settings)
+        return ApixoClient(self._transport, base_url=settings.base_url, key=key)
 
     def rule(self, *, practice: bool) -> AddressRule:
         """Which addresses a link of this service, or one handed to it, may have.
@@ -123,3 +131,13 @@ class Remotes:
             service, self._practice = self._practice, None
         if service is not None:
             service.stop()
+
+
+def _key_of(settings: Settings) -> Secret:
+    if settings.api_key is None:
+        raise SettingsError(
+            "There is no APIXO key, and practice mode is off. Set APIXO_API_KEY or enter the "
+            "key in Settings → Wan Animate (APIXO); or switch practice mode on there "
+            "(APIXO_WAN_PRACTICE=1), which needs no key and spends nothing."
+        )
+    return settings.api_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -95,6 +96,7 @@ class TaskService:
         self._opening = threading.Lock()
         self._house: House | None = None
         self._stopped = False
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._pool = Pool(LIMITS, workers=WORKERS, name="apixo-tasks")
         self._agenda = Agenda(clock, name="apixo-agenda")
         self._remotes = Remotes(
@@ -166,6 +168,8 @@ class TaskService:
         if house is not None:
             house.close()
         self._remotes.stop()
+        for watch in list(self._watches):
+            watch.fail(Stopped("ComfyUI is shutting down. Run again after its next start."))
 
     def estimate(self, request: Request, *, stop: threading.Event) -> Estimate:
         """Check a request and say what it would cost; spends nothing, and blocks meanwhile.
@@ -186,8 +190,7 @@ class TaskService:
             ServiceError: The service refuses to tell.
             TransportError: No usable answer.
         """
-        practice = self._settings.load().practice
-        return self._remotes.client(practice=practice).balance()
+        return self._remotes.current_client(self._settings.load()).balance()
 
     def download(
         self, url: str, target: Path, *, stop: threading.Event, progress: DownloadProgress
@@ -273,7 +276,8 @@ class TaskService:
 
     def poke(self, row_id: int) -> bool:
         """Ask about a task now; whether this process works on it."""
-        return self._open().poller.poke(row_id)
+        house = self._open()
+        return house.poller.poke(row_id) or house.fetcher.poke(row_id)
 
     def wake(self) -> None:
         """A setting has changed: ask about every task now."""
@@ -330,7 +334,9 @@ class TaskService:
     # Inside
 
     def _new_watch(self) -> Watch:
-        return Watch(Progress("checking", self._clock.now()))
+        watch = Watch(Progress("checking", self._clock.now()))
+        self._watches.add(watch)
+        return watch
 
     def _with_house(self, watch: Watch, work: Callable[[House], None]) -> None:
         """Do something once the ledger is open; opening it may take a while."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ..apixo.client import check_task_id
 from ..apixo.replies import callback_task_id
@@ -93,15 +94,22 @@ class Settler:
         except WanAnimateError as error:
             report(error)
             over = isinstance(error, (InputError, RowGoneError)) or left <= 0
+            if over:
+                self._give_up(row_id)
         if not over:
             self._desk.agenda.after(next(delays), lambda: self._put(row_id, delays, left=left - 1))
             return
         with self._lock:
             self._looking.discard(row_id)
 
+    def _give_up(self, row_id: int) -> None:
+        """The candidate is none; a later callback may bring another."""
+        with suppress(WanAnimateError):
+            self._desk.ledger.note(row_id, candidate="")
+
     def _prove(self, row: TaskRow) -> bool:
         """Bind the candidate if the service answers for it; True when there is no more to ask."""
-        self._desk.remotes.client(practice=row.practice).status(row.candidate)
+        self._desk.remotes.client(row).status(row.candidate)
         note = "Its task id was told by a callback."
         self._bound(self._desk.ledger.bind(row.id, row.candidate, note=note))
         return True
@@ -135,7 +143,7 @@ def adopt(ledger: Ledger, remotes: Remotes, *, row_id: int, task_id: str) -> Tas
     if row is None:
         raise RowGoneError(f"There is no row {row_id}. Look at the list of tasks.")
     try:
-        remotes.client(practice=row.practice).status(task_id)
+        remotes.client(row).status(task_id)
     except RejectedError as error:
         if error.status == 404:
             raise InputError(

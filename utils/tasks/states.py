@@ -38,7 +38,8 @@ STEPS: Mapping[State, frozenset[State]] = MappingProxyType(
         _S.REFUSED: frozenset(),
         _S.FAILED: frozenset(),
         # Adopted by the user, or bound by a callback; or declared not sent.
-        _S.UNKNOWN: frozenset({_S.SUBMITTED, _S.ABANDONED}),
+        # Failed: a practice task whose service has ended, so that nobody can tell any more.
+        _S.UNKNOWN: frozenset({_S.SUBMITTED, _S.ABANDONED, _S.FAILED}),
         # A late callback, or the user found the task after all.
         _S.ABANDONED: frozenset({_S.SUBMITTED}),
     }

@@ -22,7 +22,7 @@ from ..errors import (
 )
 from .desk import Desk
 from .job import Job
-from .ledger import RowGoneError
+from .ledger import RowGoneError, TaskTakenError
 from .rows import TaskRow
 from .states import State
 from .unexpected import as_ours, report
@@ -118,7 +118,7 @@ class Submitter:
             video_url=motion.url,
             callback_url=job.callback_url or None,
         )
-        return submission, self._desk.remotes.client(practice=job.row.practice).submit
+        return submission, self._desk.remotes.client(job.row).submit
 
     def _send(self, job: Job, send: Callable[[], str]) -> None:
         """The one place from which money is spent."""
@@ -137,22 +137,17 @@ class Submitter:
             self._write_down(job, task_id)
 
     def _write_down(self, job: Job, task_id: str) -> None:
-        """The id goes to disk before anything else; a full disk is waited for."""
-        try:
-            job.update(self._desk.ledger.submitted(job.row.id, task_id))
-        except RowGoneError as error:
-            job.fail(error)
-            self._desk.done(job)
-        except LedgerError as error:
-            report(error)
-            note = f"task {task_id} is accepted, but the ledger cannot be written; keep this id"
-            job.show("submitting", note=note)
-            self._desk.agenda.after(
-                _WRITE_AGAIN_S,
-                lambda: self._desk.pool.put("submit", lambda: self._write_down(job, task_id)),
-            )
-        else:
-            self._accepted(job)
+        """The id goes to disk before anything else."""
+
+        def write() -> None:
+            try:
+                job.update(self._desk.ledger.submitted(job.row.id, task_id))
+            except TaskTakenError as error:
+                self._unknown(job, error)
+            else:
+                self._accepted(job)
+
+        self._until_written(job, write, note=f"task {task_id} is accepted; keep this id")
 
     def _come_back(self, job: Job, error: NotSentError | RateLimitError) -> None:
         """Nothing was accepted: durably back, then wait, then try again."""
@@ -165,36 +160,54 @@ class Submitter:
             self._patience.pop(job.row.id, None)
             self._refused(job, error)
             return
-        row = self._step(job, State.PREPARING, sending_at=None)
-        if row is None:
-            return
-        if not job.uncommit():
-            self._desk.drop(job)
-            return
         reason = "APIXO is busy" if isinstance(error, RateLimitError) else "APIXO is not reached"
-        job.show("submitting", note=f"{reason}; trying again in {delay_s:.0f} s")
-        self._after(job, delay_s)
+
+        def write() -> None:
+            job.update(self._desk.ledger.step(job.row.id, State.PREPARING, sending_at=None))
+            if not job.uncommit():
+                self._desk.drop(job)
+                return
+            job.show("submitting", note=f"{reason}; trying again in {delay_s:.0f} s")
+            self._after(job, delay_s)
+
+        self._until_written(job, write, note=reason)
 
     def _refused(self, job: Job, error: WanAnimateError) -> None:
         code = getattr(error, "code", "") or str(getattr(error, "status", ""))
-        if self._step(job, State.REFUSED, fail_code=code, fail_message=str(error)) is not None:
+
+        def write() -> None:
+            told = {"fail_code": code, "fail_message": str(error)}
+            job.update(self._desk.ledger.step(job.row.id, State.REFUSED, **told))
             job.fail(error)
             self._desk.done(job)
 
+        self._until_written(job, write, note="APIXO has refused the task")
+
     def _unknown(self, job: Job, error: Exception) -> None:
-        row = self._step(job, State.UNKNOWN, note=str(as_ours(error)))
-        if row is not None:
+        reason = str(as_ours(error))
+
+        def write() -> None:
+            row = self._desk.ledger.step(job.row.id, State.UNKNOWN, note=reason)
+            job.update(row)
             job.fail(unknown_fate(row))
             self._desk.done(job)
             self._settle(row)
 
-    def _step(self, job: Job, state: State, **changes: object) -> TaskRow | None:
-        """Write a step; where the ledger cannot be written, the next start finds `sending`."""
+        self._until_written(job, write, note="the answer never arrived")
+
+    def _until_written(self, job: Job, write: Callable[[], None], *, note: str) -> None:
+        """What became of a submit goes to disk, however long that is full or held."""
         try:
-            row = self._desk.ledger.step(job.row.id, state, **changes)
-        except LedgerError as error:
+            write()
+        except RowGoneError as error:
             job.fail(error)
             self._desk.done(job)
-            return None
-        job.update(row)
-        return row
+        except LedgerError as error:
+            report(error)
+            job.show("submitting", note=f"{note}, but the ledger cannot be written; trying on")
+            self._desk.agenda.after(
+                _WRITE_AGAIN_S,
+                lambda: self._desk.pool.put(
+                    "submit", lambda: self._until_written(job, write, note=note)
+                ),
+            )
