@@ -125,7 +125,10 @@ def install_pack(base: Path, name: str = "apixo-wan-animate") -> Path:
 def running(
     base: Path, *, environment: dict[str, str], arguments: tuple[str, ...] = ()
 ) -> Iterator[Comfy]:
-    """A ComfyUI whose folders lie below `base`, until the block ends."""
+    """A ComfyUI whose folders lie below `base`, until the block ends.
+
+    `{port}` in a value of `environment` stands for the port that it is given.
+    """
     comfyui, port = checkout(), free_port()
     for folder in ("input", "output", "temp", "user", "models", "custom_nodes"):
         (base / folder).mkdir(parents=True, exist_ok=True)
@@ -135,10 +138,11 @@ def running(
         "--disable-auto-launch", "--port", str(port), "--base-directory", str(base),
         "--database-url", "sqlite:///:memory:", *arguments,
     ]  # fmt: skip
+    told = {name: value.replace("{port}", str(port)) for name, value in environment.items()}
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("APIXO_", "PYTHONPATH"))}
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, cwd=comfyui, stdout=out, stderr=subprocess.STDOUT, env=clean | environment
+            command, cwd=comfyui, stdout=out, stderr=subprocess.STDOUT, env=clean | told
         )
     comfy = Comfy(base, port, process, log)
     try:
