@@ -113,7 +113,12 @@ def _types() -> int:
 
 def _tests() -> int:
     _npm_parts("hosting/s3")  # a real S3 server; without it those tests say that they skip
-    return run(PYTHON, "-m", "pytest", "-q", "-ra", "--durations=10")
+    many = ("-n", "3", "--dist", "loadfile")  # much of the time is waiting
+    return run(PYTHON, "-m", "pytest", "-q", "-ra", "--durations=10", *many, "-m", "not comfyui")
+
+
+def _host_tests() -> int:
+    return run(PYTHON, "-m", "pytest", "-q", "-ra", "-rP", "-m", "comfyui")
 
 
 def _browser_side() -> int:
@@ -142,6 +147,7 @@ CHECKS = {
     "style": _style,
     "types": _types,
     "tests": _tests,
+    "tests in ComfyUI": _host_tests,
     "browser side": _browser_side,
 }
 COMMANDS = {
