@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from requests import Response
 
@@ -74,6 +74,8 @@ class FileBody(io.RawIOBase):
         InputError: The file cannot be read.
     """
 
+    _file: BinaryIO | None = None
+
     def __init__(
         self, file: Path, *, form: Form | None = None, progress: Progress | None = None
     ) -> None:
@@ -97,7 +99,7 @@ class FileBody(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file."""
-        if not self.closed:
+        if self._file is not None:
             self._file.close()
         super().close()
 
@@ -138,6 +140,7 @@ class FileBody(io.RawIOBase):
         at -= len(self._before)
         if at >= self._size:
             return self._after[at - self._size :][:size]
+        assert self._file is not None  # noqa: S101 - it was opened, or there would be no body
         try:
             self._file.seek(at)
             data = self._file.read(min(size, self._size - at))

@@ -7,6 +7,7 @@ wanted: each could send a request, or the key, where nobody asked for it.
 from __future__ import annotations
 
 import socket
+import threading
 from functools import lru_cache
 from typing import Any, cast
 
@@ -53,6 +54,15 @@ class _Watched:
         connection.sock = WatchedSocket(connection.sock)
         running_watch().connected = True
 
+    def _tunnel(self) -> None:
+        """Have a proxy open the way; its answer is waited for like any other."""
+        connection = cast("Any", self)
+        bare, limit_s = connection.sock, connection.sock.gettimeout()
+        connection.sock = WatchedSocket(bare)
+        cast("Any", super())._tunnel()
+        connection.sock = bare
+        bare.settimeout(limit_s)  # for TLS
+
 
 @lru_cache(maxsize=8)
 def _watched_pool(pool: Any) -> Any:
@@ -80,6 +90,7 @@ class WatchedAdapter(HTTPAdapter):
     """Sends prepared requests over connections of ours."""
 
     def __init__(self, retry: Retry) -> None:
+        self._first_use = threading.Lock()
         super().__init__(max_retries=retry, pool_maxsize=_POOL_SIZE)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -89,6 +100,7 @@ class WatchedAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
         """As requests does, with connections of ours."""
-        if proxy in self.proxy_manager:
-            return self.proxy_manager[proxy]
-        return _use_watched(super().proxy_manager_for(proxy, **options))
+        with self._first_use:
+            if proxy in self.proxy_manager:
+                return self.proxy_manager[proxy]
+            return _use_watched(super().proxy_manager_for(proxy, **options))

@@ -127,10 +127,14 @@ class WatchedSocket:
     """A connected socket that obeys the watch of the thread that uses it.
 
     It stands where http.client and urllib3 expect a socket, and does what they ask of one.
+
+    Args:
+        sock: A socket of the system, with or without TLS, or urllib3's own for TLS within TLS.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self._is_system = isinstance(sock, socket.socket)
         sock.settimeout(SLICE_S)
 
     def __getattr__(self, name: str) -> Any:
@@ -147,8 +151,13 @@ class WatchedSocket:
         """
         del flags
         view = memoryview(data).cast("B")
+        if not self._is_system:  # TLS within a proxy's TLS would send again what a slice cut off
+            watch = running_watch()
+            self._sock.settimeout(max(SLICE_S, min(watch.silence_s, watch.left_s())))
         while view:
             view = view[self._patiently(self._sock.send, view[:_SEND_BYTES]) :]
+        if not self._is_system:
+            self._sock.settimeout(SLICE_S)
 
     def receive(self, buffer: memoryview) -> int:
         """Receive what comes next.
