@@ -108,11 +108,15 @@ def whole(value: object) -> int | None:
 
 def read_object(content: str | bytes) -> dict[str, Any] | None:
     """A JSON object; None for anything else, however it is broken."""
+    return as_object(read_json(content))
+
+
+def read_json(content: str | bytes) -> object:
+    """What a JSON text says; None where it is none, however it is broken."""
     try:
-        found: object = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return as_object(found)
 
 
 def as_object(value: object) -> dict[str, Any] | None:

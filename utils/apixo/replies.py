@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, cast
 from urllib.parse import quote
 
-from ..errors import InputError, ProtocolError
+from ..errors import InputError, ProtocolError, RateLimitError
 from ..transport import Reply
 from .envelope import (
     as_object,
@@ -22,6 +22,7 @@ from .envelope import (
     excerpt,
     not_documented,
     one_line,
+    read_json,
     read_object,
     shown,
     text,
@@ -32,6 +33,9 @@ _LONGEST_ID = 200
 _LONGEST_WORD = 80
 _LONGEST_FAILURE = 600
 _MOST_URLS = 20
+_MOST_WRAPPINGS = 2
+"""A text within a text is one wrapping too many, and still plain."""
+
 _MOST_DOLLARS = Decimal(10) ** 12
 
 
@@ -111,9 +115,21 @@ def read_task_id(reply: Reply) -> str:
 
     Raises:
         ServiceError: An error reply; each of its kinds says whether anything was accepted.
-        ProtocolError: It says success, and holds no usable id.
+        ProtocolError: It says success, and holds no usable id; or it says “later”, and names a
+            task all the same.
     """
-    task_id = _usable_id(as_object(data_of(reply)))
+    try:
+        data = data_of(reply)
+    except RateLimitError as error:  # the only one after which a submit leaves again by itself
+        named = callback_task_id(reply.body)
+        if named is None:
+            raise
+        raise ProtocolError(
+            f"APIXO is busy (429), and its answer names task {named} all the same. "
+            "Look for the task in APIXO's dashboard.",
+            excerpt=excerpt(reply.body),
+        ) from error
+    task_id = _usable_id(as_object(data))
     if task_id is None:
         raise ProtocolError(
             "APIXO accepted the submit, but its answer holds no task id. "
@@ -136,10 +152,7 @@ def read_status(reply: Reply) -> TaskStatus:
     known = as_object(data)
     if known is None:
         raise not_documented(reply, "is no object")
-    state = known.get("state")
-    if state is not None and not isinstance(state, str):
-        raise not_documented(reply, "has a state that is no word")
-    raw_state = one_line(state or "", most=_LONGEST_WORD)
+    raw_state = one_line(text(known.get("state")), most=_LONGEST_WORD)
     phase = _PHASES.get(raw_state.lower(), Phase.RUNNING)
     return TaskStatus(
         task_id=one_line(text(known.get("taskId")), most=_LONGEST_ID),
@@ -181,16 +194,17 @@ def _usable_id(data: Mapping[str, Any] | None) -> str | None:
     if isinstance(found, bool) or not isinstance(found, (str, int)):
         return None
     try:
-        return check_task_id(str(found))
+        return check_task_id(str(found).strip())
     except (InputError, ValueError):  # a number of thousands of digits has no text
         return None
 
 
 def _result_urls(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The links of a result, from `resultJson` as a text or as an object."""
+    """The links of a result, from `resultJson` as an object or as a text of one."""
     found: object = data.get("resultJson")
-    result = read_object(found) if isinstance(found, str) else as_object(found)
-    urls: object = (result or {}).get("resultUrls")
+    for _ in range(_MOST_WRAPPINGS):
+        found = read_json(found) if isinstance(found, str) else found
+    urls: object = (as_object(found) or {}).get("resultUrls")
     listed = cast("list[object]", urls) if isinstance(urls, list) else [urls]
     links = [url.strip() for url in listed if isinstance(url, str) and url.strip()]
     return tuple(_encoded(url) for url in links[:_MOST_URLS])
