@@ -255,6 +255,38 @@ def test_trouble_while_asking_is_ridden_out(world, fault):
     assert (world.submits, world.accepted) == (1, 1)
 
 
+def test_when_asking_is_too_much_all_tasks_are_quiet_for_as_long_as_was_asked(world):
+    clock = FastClock(100)
+    service = world.service(clock=clock)
+    gate = threading.Event()
+
+    def not_yet(asked, handle):
+        gate.wait(20)
+        return handle()
+
+    world.plan.add("submit", not_yet, times=3)
+    watches = [service.start(request(n)) for n in range(3)]
+    until(lambda: world.submits == 3)
+    busy_at: list[float] = []
+    asked_at: list[float] = []
+
+    def busy(asked, handle):
+        busy_at.append(clock.monotonic())
+        return instead(429, headers={"Retry-After": "120"})(asked, handle)
+
+    def seen(asked, handle):
+        asked_at.append(clock.monotonic())
+        return handle()
+
+    world.plan.add("status", busy)
+    world.plan.add("status", seen, times=99)
+    gate.set()
+    for watch in watches:
+        outcome(watch)
+    in_flight_s = 20
+    assert not [at for at in asked_at if busy_at[0] + in_flight_s < at < busy_at[0] + 119]
+
+
 @pytest.mark.parametrize(
     "change",
     [

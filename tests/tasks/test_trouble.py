@@ -8,17 +8,24 @@ import threading
 from dataclasses import replace
 
 import pytest
-from apixo_wan_animate.utils.errors import LedgerError, Stopped, TaskUnknownError
+from apixo_wan_animate.utils.errors import (
+    LedgerError,
+    Stopped,
+    TaskError,
+    TaskUnknownError,
+)
 from apixo_wan_animate.utils.hosting.practice import PracticeHost
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks import database
+from apixo_wan_animate.utils.tasks import service as tasks_service
 from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE
 from apixo_wan_animate.utils.tasks.request import UrlCharacter, UrlMotion
 from apixo_wan_animate.utils.tasks.service import Surroundings
 from apixo_wan_animate.utils.tasks.sharing import ShareWish
 from apixo_wan_animate.utils.tasks.states import State
 
+from .clocks import FastClock
 from .test_cancel import Gate
 from .world import clip, outcome, picture, request, until
 
@@ -123,6 +130,21 @@ def test_a_process_that_ends_tells_every_node(world):
             outcome(watch, limit_s=5)
 
 
+def test_an_answer_that_comes_after_the_process_let_go_is_still_written(world, monkeypatch):
+    monkeypatch.setattr(tasks_service, "SUBMIT_GRACE_S", 0.1)
+    gate = Gate()
+    world.plan.add("submit", gate)
+    one = world.service()
+    one.start(request())
+    assert gate.reached.wait(20)
+    one.stop()
+    world.service()
+    world.wait_for(State.UNKNOWN)
+    gate.open()
+    assert world.wait_for(State.COLLECTED).task_id
+    assert (world.submits, world.accepted) == (1, 1)
+
+
 def test_a_practice_row_of_unknown_fate_fails_with_the_process_that_had_it(world):
     world.environ["APIXO_WAN_PRACTICE"] = "1"
     service = world.service_with_own_hosts()
@@ -143,6 +165,20 @@ def test_asking_now_fetches_a_file_that_is_waited_for(world):
     world.heal()
     until(lambda: service.poke(world.only_row().id))
     assert outcome(watch).row.state is State.COLLECTED
+
+
+def test_a_task_that_is_forgotten_by_force_is_asked_about_no_more(world):
+    world.plan.add("status", instead(500), times=10**6)
+    service = world.service(clock=FastClock(400))
+    watch = service.start(request())
+    until(lambda: watch.accepted() is not None)
+    service.forget(world.only_row().id, force=True)
+    with pytest.raises(TaskError, match="forgotten"):
+        outcome(watch)
+    asked = world.remote.counts["status"]
+    threading.Event().wait(0.3)  # two minutes for the service
+    assert world.remote.counts["status"] <= asked + 1
+    assert world.rows() == []
 
 
 def test_listeners_hear_every_step_and_whether_a_node_watches(world):

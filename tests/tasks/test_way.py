@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from fractions import Fraction
 
 import pytest
@@ -66,6 +68,25 @@ def test_picture_and_sound_are_kept_whichever_part_ends_first(world, sides):
     result = outcome(world.service().start(wanted))
     assert result.row.thumbnail
     assert probe(result.file).sound is not None
+
+
+def test_the_media_are_let_go_of_as_soon_as_the_task_is_accepted(world):
+    release = threading.Event()
+
+    def later(asked, handle):
+        release.wait(20)
+        return handle()
+
+    world.plan.add("status", later, times=9)
+    wanted = request()
+    frames = weakref.ref(wanted.motion.frames)
+    watch = world.service().start(wanted)
+    until(lambda: watch.accepted() is not None)
+    del wanted
+    gc.collect()
+    until(lambda: frames() is None, limit_s=5)
+    release.set()
+    outcome(watch)
 
 
 # The same request again

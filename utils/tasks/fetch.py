@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from ..errors import (
     SettingsError,
     Stopped,
     TaskError,
+    TransportError,
     WanAnimateError,
 )
 from ..media.mux import add_sound
@@ -37,8 +39,11 @@ from .states import State
 from .unexpected import as_ours, report
 from .watch import Outcome
 
-LIMIT_BYTES = 8 * 1024**3
+LIMIT_BYTES = 4 * 1024**3
 """A result is never larger: 120 s of 720p are some hundred MB."""
+
+_SPARED_BYTES = 256 * 1024**2
+"""So much of the disk is left free, whatever comes."""
 
 _GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
@@ -98,6 +103,12 @@ class Fetcher:
         self._put(trying)
         return True
 
+    def drop(self, row_id: int) -> None:
+        """Try no more."""
+        _, entry = self._waiting.pop(row_id, (None, None))
+        if entry is not None:
+            entry.cancel()
+
     def _put(self, trying: _Trying) -> None:
         self._desk.pool.put("fetch", lambda: self._run(trying))
 
@@ -150,7 +161,7 @@ class Fetcher:
             self._desk.transport.download(
                 url,
                 part,
-                limit_bytes=LIMIT_BYTES,
+                limit_bytes=_room(folder),
                 rule=self._desk.remotes.rule(practice=row.practice),
                 progress=lambda done, total: job.show("downloading", done=done, total=total),
                 stop=self._desk.stopping,
@@ -216,7 +227,9 @@ class Fetcher:
         if isinstance(error, WanAnimateError):
             reason = str(error)
         elif isinstance(error, OSError):
-            reason = f"The output folder cannot be written ({error.strerror})."
+            reason = (
+                f"The output folder cannot be written ({error.strerror or type(error).__name__})."
+            )
         else:
             reason = str(as_ours(error, task_id=row.task_id))
         return TaskError(
@@ -235,6 +248,20 @@ class Fetcher:
             job.update(row)
             job.fail(task_failed(row))
         self._desk.done(job)
+
+
+def _room(folder: Path) -> int:
+    """The largest file that may come.
+
+    Raises:
+        TransportError: The disk is as good as full.
+    """
+    room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
+    if room <= 0:
+        raise TransportError(
+            "The disk of the output folder is full. Make room; the file is fetched then."
+        )
+    return room
 
 
 def part_name(row: TaskRow, owner: str) -> str:

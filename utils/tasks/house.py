@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..errors import SettingsError, Stopped, WanAnimateError
+from ..errors import SettingsError, Stopped, TaskError, WanAnimateError
 from ..settings import Folders, SettingsStore
 from ..transport import Transport
 from .admission import Admission, Stages
@@ -178,6 +178,15 @@ class House:
         """This process has nothing more to do for a job."""
         if self.table.remove(job):
             self.tidy.after(job.row)
+
+    def let_go(self, row: TaskRow) -> None:
+        """The user has forgotten a row: stop working on it."""
+        self.tidy.forget(row)
+        job = self.table.get(row.id)
+        self.poller.drop(row.id)
+        self.fetcher.drop(row.id)
+        if job is not None and self.table.remove(job):
+            job.fail(TaskError(f"Row {row.id} was forgotten. Run again.", task_id=row.task_id))
 
     # Rows of processes that are gone
 

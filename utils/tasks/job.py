@@ -95,6 +95,12 @@ class Job:
             self._parts_complete = False
             return True
 
+    def lighten(self) -> None:
+        """Let go of the media: the task has them, and they may be gigabytes."""
+        with self._lock:
+            self.request = None
+            self.parts = []
+
     # The point of no return
 
     def commit(self) -> bool:
@@ -176,5 +182,5 @@ class Job:
         with self._lock:
             self._ended = True
             watches, self._watches = list(self._watches), set()
-        self.request = None  # its tensors may be gigabytes
+        self.lighten()
         return watches

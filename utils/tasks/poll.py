@@ -64,6 +64,7 @@ class Poller:
         self._succeeded = succeeded
         self._asked: dict[int, _Asked] = {}
         self._lock = threading.Lock()
+        self._quiet_until = 0.0
 
     def add(self, job: Job) -> None:
         """Ask about a job's task from now on."""
@@ -80,6 +81,12 @@ class Poller:
             return False
         self._later(asked, 0.0)
         return True
+
+    def drop(self, row_id: int) -> None:
+        """Ask no more."""
+        asked = self._asked.pop(row_id, None)
+        if asked is not None and asked.entry is not None:
+            asked.entry.cancel()
 
     def poke_all(self) -> None:
         """Ask about every task now, since a setting has changed."""
@@ -101,7 +108,8 @@ class Poller:
             if asked.busy or self._asked.get(asked.job.row.id) is not asked:
                 return
             asked.busy = True
-        wait_s = self._desk.budget.reserve_s()
+        quiet_s = self._quiet_until - self._desk.clock.monotonic()
+        wait_s = max(quiet_s, self._desk.budget.reserve_s())
         if wait_s > 0:
             self._desk.agenda.after(wait_s, lambda: self._put(asked))
         else:
@@ -124,12 +132,16 @@ class Poller:
             delay_s = max(delay_s, KEY_WAIT_S)
             ended = self._trouble(job, error)
         except RateLimitError as error:
-            delay_s = max(delay_s, error.retry_after_s or 0.0)
+            # What the service asks of one question holds for all of them.
+            asked_s = error.retry_after_s or 0.0
+            self._quiet_until = self._desk.clock.monotonic() + asked_s
+            delay_s = max(delay_s, asked_s)
             ended = self._trouble(job, error)
         except Exception as error:  # noqa: BLE001 - a task that is paid for is asked about again
             ended = self._trouble(job, as_ours(error, task_id=job.row.task_id))
         if ended:
             self._asked.pop(job.row.id, None)
+        if self._asked.get(job.row.id) is not asked:
             return
         asked.busy = False
         self._later(asked, delay_s)

@@ -324,7 +324,7 @@ class TaskService:
         """
         house = self._open()
         row = house.desk.ledger.forget(row_id, force=force)
-        house.tidy.forget(row)
+        house.let_go(row)
         return row
 
     def callback(self, token: str, body: bytes) -> bool:

@@ -95,6 +95,7 @@ class Submitter:
         try:
             submission, send = self._prepare(job)
             if not job.commit():
+                self._patience.pop(job.row.id, None)
                 return
             job.update(self._desk.ledger.sending(job.row.id, daily_limit_s=self._limit_s()))
         except (LimitError, SettingsError, RowGoneError, LedgerError) as error:
@@ -144,7 +145,12 @@ class Submitter:
                 job.update(self._desk.ledger.submitted(job.row.id, task_id))
             except TaskTakenError as error:
                 self._unknown(job, error)
+            except RowGoneError:
+                # We were stopping, and another process took the row for a crashed one's.
+                self._desk.ledger.bind(job.row.id, task_id, note="Its answer came late.")
+                raise
             else:
+                job.lighten()
                 self._accepted(job)
 
         self._until_written(job, write, note=f"task {task_id} is accepted; keep this id")
