@@ -15,6 +15,7 @@ from requests import Response
 
 from .errors import InputError
 from .transport_call import BROKEN, broken
+from .transport_watch import running_watch
 
 CHUNK_BYTES = 64 * 1024
 _UNCHANGED = frozenset({"", "identity", "aws-chunked"})
@@ -172,6 +173,7 @@ def chunks(response: Response) -> Iterator[bytes]:
             raise broken(error) from None
         if not chunk:
             return
+        running_watch().delivered(len(chunk))
         yield chunk
 
 

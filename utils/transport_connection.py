@@ -16,6 +16,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
 from .addresses import origin_of
+from .errors import NotSentError
 from .transport_socket import CONNECT_LIMIT_S, WatchedSocket, dial
 from .transport_watch import running_watch
 
@@ -36,8 +37,12 @@ class _Watched:
         host: str = getattr(connection, "_dns_host", connection.host)
         try:
             return dial(host, connection.port, watch, origin=self._origin(connection))
-        except (OSError, UnicodeError) as error:
+        except OSError as error:
             raise NewConnectionError(connection, "no connection") from error
+        except UnicodeError as error:  # not worth another attempt
+            raise NotSentError(
+                "The name of the host is none that can be looked up. Correct the address."
+            ) from error
 
     def _origin(self, connection: Any) -> str | None:
         """What is really connected to, as the rule names it; None for a proxy."""

@@ -12,6 +12,7 @@ import ipaddress
 import os
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -155,7 +156,10 @@ class WatchedSocket:
             watch = running_watch()
             self._sock.settimeout(max(SLICE_S, min(watch.silence_s, watch.left_s())))
         while view:
-            view = view[self._patiently(self._sock.send, view[:_SEND_BYTES]) :]
+            try:
+                view = view[self._patiently(self._sock.send, view[:_SEND_BYTES]) :]
+            except ssl.SSLEOFError as error:  # as without TLS; there may be a reply to read
+                raise BrokenPipeError(errno.EPIPE, "closed") from error
         if not self._is_system:
             self._sock.settimeout(SLICE_S)
 

@@ -21,6 +21,9 @@ from .errors import Stopped, TransportError
 SLICE_S = 0.2
 """So often a wait looks at `stop` and at the limits."""
 
+_IDLE_TALK_BYTES = 4 * 1024 * 1024
+"""So much may come that is no content: heads, the frames of chunks, what is read and dropped."""
+
 _PACE_WINDOW_S = 60.0
 _PACE_BYTES = 64 * 1024
 """A body that brings less than this in a minute would hold its thread for days."""
@@ -53,6 +56,8 @@ class Watch:
     _dials: int = 0
     _window_at: float = 0.0
     _window_bytes: int = 0
+    _received: int = 0
+    _content: int = 0
 
     def check(self) -> None:
         """End the request where it was stopped or takes too long.
@@ -103,8 +108,14 @@ class Watch:
         """Note bytes that have come.
 
         Raises:
-            TransportError: They come so slowly that there would be no end.
+            TransportError: They come so slowly, or say so little, that there would be no end.
         """
+        self._received += size_bytes
+        if self._received > 2 * self._content + _IDLE_TALK_BYTES:
+            raise TransportError(
+                f"{origin_of(self.url)} sends on and on, but hardly any content. "
+                "Check the address, and try again."
+            )
         if not self.paced:
             return
         now = time.monotonic()
@@ -119,6 +130,10 @@ class Watch:
                 "Check the network, and try again."
             )
         self._window_at, self._window_bytes = now, 0
+
+    def delivered(self, size_bytes: int) -> None:
+        """Note content that has been handed to whoever asked for it."""
+        self._content += size_bytes
 
     def pause(self, delay_s: float) -> None:
         """Wait before another attempt.

@@ -510,6 +510,39 @@ def test_a_file_that_only_drips_is_given_up(serve, fetch, monkeypatch):
     assert time.monotonic() - began < 10
 
 
+def endless_trailers(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n")
+    while not wire.server.ending.is_set():
+        wire.send(b"X-More: yes\r\n" * 5000)
+
+
+def endless_continue(wire: Wire) -> None:
+    wire.request()
+    while not wire.server.ending.is_set():
+        wire.send((b"HTTP/1.1 100 Continue\r\nX: " + b"x" * 60_000 + b"\r\n\r\n") * 4)
+
+
+def endless_trouble(wire: Wire) -> None:
+    wire.request()
+    wire.send(b"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n")
+    while not wire.server.ending.is_set():
+        wire.send(b" " * 65536)
+
+
+@pytest.mark.parametrize("script", [endless_trailers, endless_continue, endless_trouble])
+def test_a_host_that_talks_for_ever_without_content_is_left(serve, fetch, script):
+    server = serve(script)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TransportError):
+            fetch(server)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert server.connections <= 4
+
+
 def test_a_disk_that_refuses_is_not_taken_for_the_network(serve, transport, tmp_path, loopback):
     server = serve(answering(whole()))
     with pytest.raises(OSError, match="directory"):

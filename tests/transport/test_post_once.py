@@ -19,6 +19,7 @@ KEY = "sk-test-0123456789abcdef"
 HIDDEN = "sk-hid"
 QUERY = "sig=5ecret5ignature"
 BODY = {"request_type": "async", "input": {"image_urls": [f"https://cdn.example/a.png?{QUERY}"]}}
+BOMB = gzip.compress(b" " * 50_000_000)  # less than 100 kB
 GOOD = b'{"code":200,"data":{"taskId":"t-1"}}'
 
 
@@ -149,9 +150,7 @@ def huge_body(wire: Wire) -> None:
 
 def gzip_bomb(wire: Wire) -> None:
     wire.request()
-    bomb = gzip.compress(b" " * 50_000_000)
-    assert len(bomb) < 100_000
-    wire.reply(200, bomb, Content_Encoding="gzip")
+    wire.reply(200, BOMB, Content_Encoding="gzip")
 
 
 def damaged_gzip(wire: Wire) -> None:
@@ -179,7 +178,7 @@ def test_a_reply_that_is_lost_or_garbled_leaves_the_fate_open_and_is_not_sent_ag
     server = serve(script)
     began = time.monotonic()
     with pytest.raises(TransportError) as caught:
-        post(transport, server.origin, timeout_s=1.0)
+        post(transport, server.origin, timeout_s=0.4)
     assert time.monotonic() - began < 3.0
     assert not isinstance(caught.value, NotSentError)
     assert server.connections == 1
@@ -192,7 +191,7 @@ def test_a_reply_that_is_lost_or_garbled_leaves_the_fate_open_and_is_not_sent_ag
 def test_the_same_holds_over_tls(transport, serve, tls, script):
     server = serve(script, tls)
     with pytest.raises(TransportError) as caught:
-        post(transport, server.origin, timeout_s=1.0)
+        post(transport, server.origin, timeout_s=0.4)
     assert not isinstance(caught.value, NotSentError)
     assert server.connections == 1
 
@@ -275,7 +274,7 @@ def test_a_refusal_counts_by_its_status_even_where_its_page_cannot_be_read(
         script(wire)
 
     server = serve(refusing)
-    assert post(transport, server.origin, timeout_s=1.0).status == 402
+    assert post(transport, server.origin).status == 402
     assert server.connections == 1
 
 
@@ -377,7 +376,7 @@ def test_a_connection_that_is_never_made_is_not_sent(transport):
     with full_backlog() as origin:
         began = time.monotonic()
         with pytest.raises(NotSentError):
-            post(transport, origin, timeout_s=1.0)
+            post(transport, origin, timeout_s=0.4)
         assert time.monotonic() - began < 3.0
 
 
@@ -426,7 +425,7 @@ def test_a_handshake_that_fails_is_not_sent(transport, serve, script):
     server = serve(script)
     began = time.monotonic()
     with pytest.raises(NotSentError):
-        post(transport, server.origin.replace("http:", "https:"), timeout_s=1.0)
+        post(transport, server.origin.replace("http:", "https:"), timeout_s=0.4)
     assert time.monotonic() - began < 3.0
     assert server.connections == 1
 
@@ -482,7 +481,7 @@ def test_a_proxy_that_breaks_off_before_the_tunnel_is_not_sent(
 ):
     proxied(monkeypatch, serve(script).origin)
     with pytest.raises(NotSentError):
-        post(transport, "https://api.example", timeout_s=1.0)
+        post(transport, "https://api.example", timeout_s=0.4)
 
 
 def test_a_tunnel_whose_far_end_is_lost_after_the_request_leaves_the_fate_open(
@@ -533,7 +532,7 @@ def test_a_request_that_a_proxy_has_taken_leaves_the_fate_open(
     proxy = serve(script)
     proxied(monkeypatch, proxy.origin)
     with pytest.raises(TransportError) as caught:
-        post(transport, "http://api.example", timeout_s=1.0)
+        post(transport, "http://api.example", timeout_s=0.4)
     assert not isinstance(caught.value, NotSentError)
     assert (proxy.connections, len(proxy.requests)) == (1, 1)
     assert proxy.requests[0].target.startswith("http://api.example/")
