@@ -28,11 +28,22 @@ _WAITING = frozenset({State.SUBMITTED, State.RUNNING})
 
 
 async def listing(request: web.Request, _: Body) -> dict[str, Any]:
-    """Every task, or those that changed after a revision that the page knows."""
-    asked = request.query.get("since", "")
-    if asked and not (asked.isascii() and asked.isdigit() and len(asked) < 19):
-        raise RefusedError("“since” is no revision. Leave it out for every task.", status=400)
-    return await in_worker(lambda: _listed(service(), int(asked or 0)))
+    """Every task; the newest few, which are quickly there; or those changed after a revision."""
+    since, newest = _number(request, "since"), _number(request, "newest")
+    if newest:
+        return await in_worker(lambda: _newest(service(), min(newest, _PAGE)))
+    return await in_worker(lambda: _listed(service(), since))
+
+
+def _number(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise RefusedError(f"“{name}” is no whole number. Leave it out.", status=400)
+    return int(text or 0)
+
+
+def _newest(tasks: TaskService, limit: int) -> dict[str, Any]:
+    return _reply(tasks, tasks.rows(limit=limit), revision=0, whole=False)
 
 
 def _listed(tasks: TaskService, since: int) -> dict[str, Any]:
@@ -45,12 +56,18 @@ def _listed(tasks: TaskService, since: int) -> dict[str, Any]:
         revision = page[-1].revision if page else revision
         if len(page) < _PAGE:
             break
+    return _reply(tasks, rows, revision=revision, whole=since == 0)
+
+
+def _reply(
+    tasks: TaskService, rows: list[TaskRow], *, revision: int, whole: bool
+) -> dict[str, Any]:
     usual = _usual(tasks, rows)
     return {
         "rows": [_public(row) | {"usual": usual.get(row.id)} for row in rows],
         "revision": revision,
         "count": tasks.count(),
-        "whole": since == 0,
+        "whole": whole,
     }
 
 

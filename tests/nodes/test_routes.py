@@ -398,6 +398,15 @@ def test_the_list_holds_every_row_and_then_only_what_is_new(server, tmp_path):
     assert [news["count"], len(news["rows"]), news["whole"]] == [4, 1, False]
 
 
+def test_the_newest_few_are_there_before_the_rest(server, tmp_path):
+    ledger = ledger_of(tmp_path)
+    ids = [add_row(ledger, number).id for number in range(4)]
+    few = server.get(f"{PREFIX}/tasks?newest=2").json()
+    assert [row["id"] for row in few["rows"]] == [ids[3], ids[2]]
+    assert (few["count"], few["whole"]) == (4, False)
+    assert server.get(f"{PREFIX}/tasks?newest=x").status_code == 400
+
+
 def test_the_list_says_nothing_of_links_tokens_and_digests(server, tmp_path):
     add_row(ledger_of(tmp_path), 1, character="secretdigest", token_digest="secrettoken")
     text = server.get(f"{PREFIX}/tasks").text

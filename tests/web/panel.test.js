@@ -22,9 +22,15 @@ function makeWorld(rows) {
   const client = {
     tasks: async (since) => {
       world.calls.push(["tasks", since]);
+      await world.wait;
       if (world.broken) throw world.broken;
       const found = [...world.rows.values()].filter((row) => since === null || row.revision > since);
       return { rows: found, revision: revisionOf(), count: world.rows.size, whole: since === null };
+    },
+    newestTasks: async (count) => {
+      if (world.broken) throw world.broken;
+      const found = [...world.rows.values()].sort((a, b) => b.id - a.id).slice(0, count);
+      return { rows: found, revision: 0, count: world.rows.size, whole: false };
     },
     spending: async () => ({ today: "2026-11-03", days: world.days, prices: {} }),
     adopt: async (id, taskId) => change(id, { state: "submitted", task_id: taskId }),
@@ -106,6 +112,18 @@ test("after the first look only what is new is asked for", async () => {
   await world.panel.refresh();
   assert.deepEqual(world.calls, [["tasks", null], ["tasks", 4]]);
   assert.match(place.querySelector("article").textContent, /failed/);
+});
+
+test("a long history shows its newest rows before the whole list is there", async () => {
+  world = makeWorld(Array.from({ length: 300 }, (_, n) => makeRow({ id: n + 1, revision: n + 1 })));
+  let release;
+  world.wait = new Promise((resolve) => (release = resolve));
+  const place = await open(world);
+  const sizes = () => place.querySelector(".apixo-row").getAttribute("aria-setsize");
+  assert.equal(sizes(), "40");
+  release();
+  await settled();
+  assert.equal(sizes(), "300");
 });
 
 test("rows that vanish elsewhere vanish here", async () => {

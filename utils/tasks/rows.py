@@ -106,14 +106,16 @@ class TaskRow:
         return kept[-8:] or "task"
 
 
+_NAMES = tuple(f.name for f in fields(TaskRow))
 _BOOLEANS = frozenset({"practice", "keep_sound"})
 
 
 def read_row(found: sqlite3.Row) -> TaskRow:
     """One row of the table as a `TaskRow`."""
-    values: dict[str, Any] = {f.name: found[f.name] for f in fields(TaskRow)}
+    values: dict[str, Any] = {name: found[name] for name in _NAMES}
     values["state"] = State(values["state"])
-    values["result_urls"] = tuple(json.loads(values["result_urls"]))
+    urls = values["result_urls"]
+    values["result_urls"] = () if urls == "[]" else tuple(json.loads(urls))
     for name in _BOOLEANS:
         values[name] = bool(values[name])
     return TaskRow(**values)

@@ -97,6 +97,11 @@ export function makeClient(fetch) {
      * @returns {Promise<TasksReply>}
      */
     tasks: (since) => call(since === null ? "/tasks" : `/tasks?since=${since}`),
+    /**
+     * @param {number} count
+     * @returns {Promise<TasksReply>}
+     */
+    newestTasks: (count) => call(`/tasks?newest=${count}`),
     /** @returns {Promise<SpendingReply>} */
     spending: () => call("/spending"),
     /** @param {number} row */

@@ -33,6 +33,7 @@ import { makeWindowedList } from "./window.js";
  */
 
 const DAYS = 30;
+const FIRST_LOOK = 40;
 const TICK_MS = 1000;
 /** Another ComfyUI on the same folder sends no events to this page. */
 const LOOK_AGAIN_MS = 15_000;
@@ -136,8 +137,17 @@ export function makePanel({ texts, client, host }) {
     }
   }
 
+  /** A long history takes a moment: what fills the panel comes first. */
+  async function readNewest() {
+    const reply = await client.newestTasks(FIRST_LOOK);
+    rows = merge(rows, reply).rows;
+    if (state.phase !== "closed") state = { phase: "ready" };
+    draw();
+  }
+
   async function readAll() {
     try {
+      if (revision === null) await readNewest();
       const [reply, spending] = await Promise.all([client.tasks(revision), client.spending()]);
       let merged = merge(rows, reply);
       let known = reply.revision;
