@@ -14,8 +14,14 @@ from .errors import InputError
 
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+"""Where every public IPv6 address lies; older Pythons call some of the rest global."""
+
 _STAND_INS = ipaddress.ip_network("198.18.0.0/15")
-_LOCAL_SUFFIXES = (".local", ".localhost", ".internal", ".intranet", ".lan", ".home.arpa")
+_LOCAL_SUFFIXES = (
+    ".local", ".localhost", ".localdomain", ".internal", ".intranet", ".lan", ".home.arpa",
+)  # fmt: skip
+_NAME = re.compile(r"[a-z0-9._-]*[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _LONGEST_URL = 4096
 _SHOWN_PATH = 12
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
@@ -53,7 +59,9 @@ class AddressRule:
             return True
         if bare.is_loopback:
             return self.allow_loopback
-        return (bare.is_global and not bare.is_reserved) or (named and bare in _STAND_INS)
+        if bare in _STAND_INS:
+            return named
+        return _is_public(bare)
 
 
 def check_url(url: str, rule: AddressRule) -> None:
@@ -164,19 +172,29 @@ def _split(url: str) -> SplitResult:
             f"The address {seen}; only http:// and https:// are possible. "
             "Write it as in https://example.org/clip.mp4."
         )
-    if not host or port == 0 or "\\" in url:
-        raise InputError("The address names no host. Write it as in https://example.org/clip.mp4.")
     if parts.username is not None or parts.password is not None:
         raise InputError(
             "The address holds a user name or a password. Use a link that works without them."
         )
+    if not host or port == 0 or "\\" in url or not _is_host(host, bracketed="[" in parts.netloc):
+        raise InputError("The address names no host. Write it as in https://example.org/clip.mp4.")
     return parts
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    if not bracketed:
+        return _NAME.fullmatch(host) is not None
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return "%" not in host
 
 
 def _literal(host: str) -> IPAddress | None:
     """The address that a host is, in any spelling that systems take for one."""
     try:
-        return ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(host)
     except ValueError:
         return _odd_ipv4(host)
 
@@ -218,6 +236,12 @@ def _embedded(address: IPAddress) -> IPAddress:
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
+
+
+def _is_public(address: IPAddress) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _PUBLIC_V6:
+        return False
+    return address.is_global and not address.is_reserved
 
 
 def _is_local_name(host: str) -> bool:

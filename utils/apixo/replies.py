@@ -33,6 +33,7 @@ _LONGEST_ID = 200
 _LONGEST_WORD = 80
 _LONGEST_FAILURE = 600
 _MOST_URLS = 20
+_WEB = re.compile(r"https?://[^/]", re.IGNORECASE)
 _MOST_WRAPPINGS = 2
 """A text within a text is one wrapping too many, and still plain."""
 
@@ -206,8 +207,8 @@ def _result_urls(data: Mapping[str, Any]) -> tuple[str, ...]:
         found = read_json(found) if isinstance(found, str) else found
     urls: object = (as_object(found) or {}).get("resultUrls")
     listed = cast("list[object]", urls) if isinstance(urls, list) else [urls]
-    links = [url.strip() for url in listed if isinstance(url, str) and url.strip()]
-    return tuple(_encoded(url) for url in links[:_MOST_URLS])
+    links = [url.strip() for url in listed if isinstance(url, str)]
+    return tuple(_encoded(url) for url in links if _WEB.match(url))[:_MOST_URLS]
 
 
 def _encoded(url: str) -> str:
