@@ -51,13 +51,19 @@ def video_helper_suite(base: Path) -> None:
             return
 
 
+def page_arguments() -> tuple[str, ...]:
+    """Another page than the checkout's own: `COMFYUI_FRONTEND` names its `static` folder."""
+    root = os.environ.get("COMFYUI_FRONTEND")
+    return ("--front-end-root", root) if root else ()
+
+
 @pytest.fixture(scope="session")
 def newcomer(tmp_path_factory):
     """A ComfyUI as it is after the installation: no key, no setting, no file."""
     base = tmp_path_factory.mktemp("newcomer")
     install_pack(base)
     video_helper_suite(base)
-    with running(base, environment={}) as comfy:
+    with running(base, environment={}, arguments=page_arguments()) as comfy:
         yield comfy
 
 
@@ -81,8 +87,15 @@ def customer(tmp_path_factory, secret_service):
     """A ComfyUI whose APIXO is the stand-in; no key yet."""
     base = tmp_path_factory.mktemp("customer")
     install_pack(base)
-    with running(base, environment={"APIXO_BASE_URL": secret_service.origin}) as comfy:
+    environment = {"APIXO_BASE_URL": secret_service.origin}
+    with running(base, environment=environment, arguments=page_arguments()) as comfy:
         yield comfy
+
+
+@pytest.fixture(scope="session")
+def page_options():
+    """Arguments for a test that starts a ComfyUI of its own."""
+    return page_arguments()
 
 
 @pytest.fixture

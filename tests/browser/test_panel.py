@@ -131,7 +131,7 @@ def test_the_panel_is_worked_by_keyboard_alone(practising, open_page):
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory):
+def busy(tmp_path_factory, page_options):
     """A ComfyUI with 5 000 tasks behind it."""
     base = tmp_path_factory.mktemp("busy")
     install_pack(base)
@@ -153,11 +153,14 @@ def busy(tmp_path_factory):
             f"SELECT ?, ?, {same} FROM tasks WHERE id = ?",
             [(row.revision + n, f"task-{n:04}", row.id) for n in range(1, 5000)],
         )
-        db.execute("UPDATE tasks SET state = 'collected', file = 'a.mp4', fail_code = '', "
-                   "fail_message = '' WHERE id % 2")  # fmt: skip
+        db.execute("UPDATE tasks SET fingerprint = 'f' || id")
+        db.execute(
+            "UPDATE tasks SET state = 'collected', file = 'a.mp4', fail_code = '', "
+            "fail_message = '' WHERE id % 2"
+        )
         db.execute("UPDATE tasks SET state = 'unknown', task_id = '' WHERE id = 4998")
     database.close()
-    with running(base, environment={}) as comfy:
+    with running(base, environment={}, arguments=page_options) as comfy:
         yield comfy
 
 
@@ -174,7 +177,13 @@ def test_five_thousand_rows_are_shown_within_a_second(busy, open_page):
     )
     print(f"5 000 rows: shown after {took_ms:.0f} ms")
     assert took_ms < 1000
-    page.wait_until("document.querySelector('.apixo-row')?.ariaSetSize === '5000'")
+    whole_ms = page.run(
+        "async began => { while (document.querySelector('.apixo-row').ariaSetSize !== '5000')"
+        "    await new Promise(requestAnimationFrame);"
+        "  return performance.now() - began; }",
+        page.run("performance.now()"),
+    )
+    print(f"5 000 rows: the whole list {whole_ms:.0f} ms later")
     panel = page.open_panel()
     assert panel.locator("article").count() < 40
     assert "apixo-asking" in panel.locator("article").first.get_attribute("class")
