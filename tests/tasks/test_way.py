@@ -153,6 +153,14 @@ def test_where_the_file_was_deleted_it_is_fetched_again(world):
     assert world.submits == 1
 
 
+def test_a_dead_link_is_asked_for_anew_before_it_is_given_up(world):
+    service = world.service()
+    outcome(service.start(request())).file.unlink()
+    world.plan.add("file", instead(404), path="/files/practice-")
+    assert outcome(service.start(request())).file.is_file()
+    assert world.submits == 1
+
+
 def test_where_the_link_is_dead_too_the_error_offers_to_forget(world):
     service = world.service()
     outcome(service.start(request())).file.unlink()
@@ -385,6 +393,17 @@ def test_an_id_that_the_service_does_not_know_is_told_after_a_minute(world):
     with pytest.raises(TaskError, match="knows no task no-such-task"):
         outcome(watch)
     assert world.rows() == []
+
+
+def test_an_id_that_the_service_does_not_know_at_first_is_collected(world, tmp_path):
+    first = outcome(world.service().start(request()))
+    other = type(world)(tmp_path / "elsewhere")
+    other.environ = dict(world.environ)
+    world.plan.add("status", instead(404), times=3)
+    try:
+        assert outcome(other.service().collect(first.row.task_id)).file.is_file()
+    finally:
+        other.close()
 
 
 @pytest.mark.parametrize("typed", ["", "a b", "../x", "x" * 300, "ä"])
