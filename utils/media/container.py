@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
+from .wholeness import missing_bytes
 
 # Formats that hold media themselves. Playlists, scripts and devices are left out: a file of that
 # kind could make the decoder open other files or addresses.
@@ -39,7 +40,7 @@ def open_clip(
 
     Args:
         source: A path, or the file's content.
-        options: FFmpeg's, for the opening.
+        options: FFmpeg's, for the opening; only for a format whose header names its streams.
 
     Raises:
         DecodeError: It is absent, empty, or nothing that can be read as media.
@@ -59,7 +60,13 @@ def open_clip(
     # A content's value is shared, not copied, and two readers do not move each other.
     target = BytesIO(source.getvalue()) if isinstance(source, BytesIO) else str(source.resolve())
     try:
-        container = av.open(target, "r", options={"format_whitelist": _FORMATS, **(options or {})})
+        # Options for streams crash PyAV 14 where a format finds its streams only by reading on.
+        container = av.open(
+            target,
+            "r",
+            container_options={"format_whitelist": _FORMATS},
+            options=dict(options or {}),
+        )
     except (FFmpegError, ValueError, OSError) as error:
         message = (
             f"The file is not a clip that can be read ({reason(error)}). "
@@ -86,6 +93,7 @@ class OpenClip:
 
     def __init__(self, source: Path | BytesIO) -> None:
         self.source = source
+        self._in_step = False
         self._stack = ExitStack()
 
     def __enter__(self) -> OpenClip:
@@ -121,6 +129,15 @@ class OpenClip:
         self._stack.close()
         self._open()
 
+    def reopen_in_step(self) -> None:
+        """Open the file anew with a decoder on one thread, at its start.
+
+        It is slower, but an error then belongs to the very packet that was given.
+        """
+        self._in_step = True
+        self._stack.close()
+        self._open()
+
     def _sound_leads(self) -> bool:
         """Whether sound starts with the picture or before it."""
         if self.sound is None:
@@ -133,9 +150,19 @@ class OpenClip:
         try:
             self.picture = picture_stream(self.container)
             self.sound = sound_stream(self.container)
-        except DecodeError:
+        except DecodeError as error:
             self._stack.close()
+            lacking = missing_bytes(self.source)
+            if lacking:
+                message = (
+                    f"The clip is cut off: {lacking} bytes are missing, and what is there cannot "
+                    "be read. Save or download it again."
+                )
+                raise DecodeError(message) from error
             raise
+        if self._in_step:
+            self.picture.thread_type = "NONE"  # pyright: ignore[reportAttributeAccessIssue]
+            self.picture.codec_context.thread_count = 1
 
 
 def picture_stream(container: InputContainer) -> VideoStream:

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from torch import Tensor
 
 from ..errors import DecodeError
-from .container import OpenClip, clock_origin
+from .container import OpenClip, clock_origin, is_indexed
 from .geometry import geometry_of
 from .memory import reserve
 from .plan import Plan, make_plan
@@ -103,8 +103,14 @@ def decode_clip(
             found = attempt.corrected(found)
             plan = _plan(wish, file, found)
             attempt = _attempt(wish, file, plan, found=found)
-    if not attempt.damage and plan.reaches_end and (found.damaged or missing_bytes(clip.source)):
-        attempt.damage = "it is cut off"
+        if attempt.damage:
+            attempt.frames = None
+            attempt = _again_in_step(wish, file, plan, found=found, first=attempt)
+        if not attempt.damage and plan.reaches_end and _is_cut(found, clip.source):
+            attempt.damage = "data is missing"
+            if found.damaged or not is_indexed(file.container):
+                # Nobody knows how long the last picture should have been.
+                attempt.arrived = [stamp for stamp in attempt.arrived if stamp != found.stamps[-1]]
     return _result(wish, plan, attempt)
 
 
@@ -150,6 +156,10 @@ class _Attempt:
         return replace(found, stamps=self.arrived, count=len(self.arrived))
 
 
+def _is_cut(found: Scan, source: Path | BytesIO) -> bool:
+    return found.damaged or missing_bytes(source) > 0
+
+
 def _plan(wish: _Wish, file: OpenClip, found: Scan) -> Plan:
     if not found.count:
         raise DecodeError("The file holds not one picture. Save or download it again.")
@@ -162,12 +172,14 @@ def _plan(wish: _Wish, file: OpenClip, found: Scan) -> Plan:
     )
 
 
-def _attempt(wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan) -> _Attempt:
+def _attempt(
+    wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan, in_step: bool = False
+) -> _Attempt:
     """Decode what a plan wants, in one pass."""
     attempt = _Attempt()
     file.rewind(found.first_dts)
     own_sound = wish.clip.sound is None
-    reader = Reader(file, hear=own_sound, stop=wish.stop, held_back=found.stamped)
+    reader = Reader(file, hear=own_sound, stop=wish.stop, in_step=in_step and found.stamped)
     track = SoundTrack(plan.start_s, plan.length_s)
     with ExitStack() as stack:
         filling = _Filling(wish, file, plan=plan, stack=stack)
@@ -186,8 +198,22 @@ def _attempt(wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan) -> _Attemp
     attempt.frames = filling.frames()
     attempt.sound = track.sound() if own_sound else _laid_over(wish.clip.sound, plan)
     attempt.damage = reader.damage
+    if in_step and found.stamped:
+        attempt.arrived = [stamp for stamp in attempt.arrived if stamp not in reader.suspects]
     if reader.sound_damage:
         attempt.sound_damage = (reader.sound_damage, track.heard_s)
+    return attempt
+
+
+def _again_in_step(
+    wish: _Wish, file: OpenClip, plan: Plan, *, found: Scan, first: _Attempt
+) -> _Attempt:
+    """Find the very picture that is damaged: a decoder on many threads tells it too late."""
+    file.reopen_in_step()
+    attempt = _attempt(wish, file, plan, found=found, in_step=True)
+    if not attempt.damage:
+        attempt.damage = first.damage
+        attempt.arrived = [stamp for stamp in attempt.arrived if stamp in set(first.arrived)]
     return attempt
 
 

@@ -78,7 +78,7 @@ class FileFootage:
         last: VideoFrame | None = None
         with OpenClip(self._clip.source) as file:
             file.rewind(self._entry())
-            reader = Reader(file, hear=False, stop=self._stop, held_back=self._found.stamped)
+            reader = Reader(file, hear=False, stop=self._stop)
             for number, frame in enumerate(reader):
                 stamp = frame.pts if self._found.stamped else number
                 place = None if stamp is None else self._plan.places.get(stamp)

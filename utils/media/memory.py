@@ -18,6 +18,7 @@ from ..errors import MemoryShortError
 
 # Left to ComfyUI, the system and the decoder's own buffers.
 MARGIN_BYTES = 384 << 20
+_ROOT = Path("/")
 
 _lock = Lock()
 _reserved: set[Reservation] = set()
@@ -43,6 +44,12 @@ def free_bytes() -> int:
     """What one more allocation may take: the least that any limit leaves, reservations off."""
     with _lock:
         return _free_bytes()
+
+
+def reserved_bytes() -> int:
+    """What is spoken for and not filled yet, by everybody in this process."""
+    with _lock:
+        return sum(reservation.outstanding_bytes for reservation in _reserved)
 
 
 @contextmanager
@@ -91,7 +98,7 @@ def _short(needed: int, free: int, *, what: str, advice: str) -> MemoryShortErro
 
 def _free_bytes() -> int:
     outstanding = sum(reservation.outstanding_bytes for reservation in _reserved)
-    free = min([psutil.virtual_memory().available, *_group_rooms(Path("/"))])
+    free = min([psutil.virtual_memory().available, *_group_rooms(_ROOT)])
     return max(0, free - MARGIN_BYTES - outstanding)
 
 

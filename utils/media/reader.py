@@ -25,27 +25,31 @@ class Reader:
         file: The open file.
         hear: Whether its sound is wanted too.
         stop: Ends the reading.
-        held_back: Whether pictures that the decoder holds at the first damage are given out too:
-            right where stamps tell their place, wrong where they are counted.
+        in_step: Whether the decoder works on one thread. Only then are pictures given out that
+            it still holds at the first damage: otherwise the damaged one may be among them.
 
     Attributes:
         picture_done: Set by whoever reads when no more pictures are wanted; set here at damage.
         sound_done: The same for sound.
         damage: What is wrong with the picture, "" while nothing is.
+        suspects: Stamps of the picture at which the decoder noticed the damage, and of the one
+            before: what is wrong at the end of a picture is noticed at the next.
         sound_damage: The same for sound.
     """
 
     def __init__(
-        self, file: OpenClip, *, hear: bool, stop: Event | None, held_back: bool = True
+        self, file: OpenClip, *, hear: bool, stop: Event | None, in_step: bool = False
     ) -> None:
         self._file = file
         self._sound = file.sound if hear else None
         self._stop = stop
-        self._held_back = held_back
+        self._in_step = in_step
         self._heard = False
         self.picture_done = False
         self.sound_done = self._sound is None
         self.damage = ""
+        self.suspects: list[int | None] = []
+        self._given: int | None = None
         self.sound_damage = ""
 
     def __iter__(self) -> Iterator[VideoFrame | AudioFrame]:
@@ -54,7 +58,8 @@ class Reader:
         for packet in packets(self._file.container, *streams, stop=self._stop):
             if packet is None:
                 yield from self._broken("it cannot be read on")
-            elif packet.stream_index != picture.index:
+            # The last, empty packet of each stream says so by its stream only, not by an index.
+            elif packet.stream.index != picture.index:
                 yield from self._sounds(packet)
             elif not self.picture_done:
                 yield from self._pictures(packet)
@@ -65,16 +70,17 @@ class Reader:
         if packet.is_corrupt:
             yield from self._broken(INCOMPLETE)
             return
+        before, self._given = self._given, packet.pts
         try:
             for frame in self._file.picture.decode(packet):
                 if frame.is_corrupt:
-                    yield from self._broken(INCOMPLETE)
+                    yield from self._broken(INCOMPLETE, frame.pts)
                     return
                 yield frame
         except EOFError:
-            yield from self._broken(INCOMPLETE)
+            yield from self._broken(INCOMPLETE, packet.pts, before)
         except FFmpegError as error:
-            yield from self._broken(reason(error))
+            yield from self._broken(reason(error), packet.pts, before)
 
     def _sounds(self, packet: Packet[Any]) -> Iterator[AudioFrame]:
         if self._sound is None or self.sound_done:
@@ -90,10 +96,12 @@ class Reader:
         self._heard = self._heard or bool(frames)
         yield from frames
 
-    def _broken(self, damage: str) -> Iterator[VideoFrame]:
+    def _broken(self, damage: str, *suspects: int | None) -> Iterator[VideoFrame]:
         """End the pictures with what the decoder still holds from before the damage."""
         self.damage = self.damage or damage
-        if not self.picture_done and self._held_back:
+        self.suspects += suspects
+        if not self.picture_done and self._in_step:
             with suppress(FFmpegError):
-                yield from self._file.picture.decode(None)
+                held = self._file.picture.decode(None)
+                yield from (frame for frame in held if not frame.is_corrupt)
         self.picture_done = True

@@ -18,6 +18,8 @@ from ..errors import Stopped
 from .timeline import Timeline, counted, lay_out
 
 _DEFAULT_RATE = Fraction(25)
+# More than the headers between two packets take, and more than one frame.
+_LOST_BYTES, _LOST_FRAMES = 1024, 2.5
 
 
 @dataclass
@@ -31,8 +33,7 @@ class Scan:
         last_key: Time stamp of the last key frame.
         first_dts: The first decoding stamp, in the picture's ticks.
         last_ticks: How long the last frame is shown.
-        damaged: Whether a packet was incomplete, or reading failed.
-        end_bytes: Where in the file the last packet ended.
+        damaged: Whether a packet was incomplete, reading failed, or there is a hole.
     """
 
     stamps: list[int] = field(default_factory=list[int])
@@ -42,7 +43,6 @@ class Scan:
     first_dts: int = 0
     last_ticks: int = 0
     damaged: bool = False
-    end_bytes: int = 0
 
     def timeline(self, stream: VideoStream) -> Timeline:
         """The frames on an even grid."""
@@ -82,21 +82,26 @@ def packets(
 
 
 def scan(container: InputContainer, stream: VideoStream, *, stop: Event | None = None) -> Scan:
-    """Read every packet of a picture stream from where the file stands.
+    """Read every packet of a picture stream from where the file stands, or up to a hole.
 
     Raises:
         Stopped: `stop` was set.
     """
     found = Scan()
     latest: int | None = None
-    for packet in packets(container, stream, stop=stop):
-        if packet is None:
+    hole = _Hole() if "matroska" in container.format.name else None
+    streams = (stream,) if hole is None else tuple(container.streams)
+    for packet in packets(container, *streams, stop=stop):
+        if packet is None or (hole is not None and hole.lies_before(packet, stream)):
             found.damaged = True
-        elif packet.size and not packet.is_discard:
+            break
+        if not packet.size or packet.stream_index != stream.index:
+            continue
+        if not packet.is_discard:
             _note(found, packet)
             if packet.pts is not None and (latest is None or packet.pts >= latest):
                 latest, found.last_ticks = packet.pts, packet.duration or 0
-        elif packet.size and not found.count and packet.dts is not None:
+        elif not found.count and packet.dts is not None:
             found.first_dts = min(found.first_dts, packet.dts)
     return found
 
@@ -106,10 +111,33 @@ def _note(found: Scan, packet: Packet[Any]) -> None:
         found.first_dts = packet.dts
     found.count += 1
     found.damaged = found.damaged or packet.is_corrupt
-    found.end_bytes = max(found.end_bytes, (packet.pos or 0) + packet.size)
     if packet.pts is None:
         found.stamped = False
         return
     found.stamps.append(packet.pts)
     if packet.is_keyframe:
         found.last_key = packet.pts
+
+
+class _Hole:
+    """Looks for lost data: FFmpeg steps over it in Matroska and says nothing."""
+
+    def __init__(self) -> None:
+        self._end_bytes: int | None = None
+        self._last_pts: int | None = None
+        self._lost = False
+
+    def lies_before(self, packet: Packet[Any], picture: VideoStream) -> bool:
+        """Whether both bytes and time are missing between a packet of the picture and the last."""
+        if not packet.size:
+            return False
+        if packet.pos is not None:
+            end = self._end_bytes
+            self._lost = self._lost or (end is not None and packet.pos > end + _LOST_BYTES)
+            self._end_bytes = max(end or 0, packet.pos + packet.size)
+        if packet.stream_index != picture.index or packet.pts is None:
+            return False
+        before, self._last_pts = self._last_pts, packet.pts
+        lost, self._lost = self._lost, False
+        usual = _LOST_FRAMES * max(1, packet.duration or 0)
+        return lost and before is not None and packet.pts - before > usual

@@ -29,6 +29,8 @@ _NEAR = Fraction(2, 100)
 _MAX_GROWTH = 4
 # One frame in so many may fall away before the rate is raised for it.
 _LOSS_BEARABLE = 100
+# A rate is as good as another when its stamps lie only so much further beside the slots.
+_BESIDE = 0.05
 # Below this the stamps have no common phase.
 _IN_PHASE = 0.3
 
@@ -121,24 +123,35 @@ def _best_rate(ticks: Numbers, time_base: Fraction) -> Fraction:
     What the file claims is no help here: its average fits no frame, its "real" rate may be 90000.
     """
     average = Fraction(len(ticks) - 1) / (int(ticks[-1] - ticks[0]) * time_base)
-    usable = [
-        rate
-        for rate in sorted(USUAL_RATES)
-        if average * (1 - _NEAR) <= rate <= average * _MAX_GROWTH
-    ]
-    fits = [(rate, *_fit(ticks, time_base, rate)) for rate in usable or [average]]
-    bearable = max(min(lost for _, lost, _ in fits), len(ticks) // _LOSS_BEARABLE)
-    lowest = next(rate for rate, lost, _ in fits if lost <= bearable)
-    # 29.97 and 30 differ too little for that rule: the one whose grid the stamps hit decides.
-    near = [fit for fit in fits if lowest <= fit[0] <= lowest * Fraction(1002, 1000)]
-    return min(near, key=lambda fit: (fit[1] > bearable, fit[2]))[0]
+    usable = [rate for rate in sorted(USUAL_RATES) if average / 2 <= rate <= average * _MAX_GROWTH]
+    fits = [_fit(ticks, time_base, rate) for rate in usable or [average]]
+    bearable = max(min(fit.lost for fit in fits), len(ticks) // _LOSS_BEARABLE)
+    fits = [fit for fit in fits if fit.lost <= bearable]
+    on_average = next((fit for fit in fits if fit.rate == _usual(average)), None)
+    if on_average is not None:
+        return on_average.rate
+    # A grid on which the stamps lie is better than a lower one into which they can be squeezed.
+    fits = [fit for fit in fits if fit.rate <= 2 * fits[0].rate]
+    least = min(fit.beside for fit in fits)
+    lowest = next(fit for fit in fits if fit.beside <= least + _BESIDE)
+    # 29.97 and 30 differ too little for all that; without a clear sign it is the whole number.
+    twins = [fit for fit in fits if abs(fit.rate / lowest.rate - 1) < Fraction(2, 1000)]
+    return min(twins, key=lambda fit: fit.beside * (1 if fit.rate.denominator > 1 else 0.9)).rate
 
 
-def _fit(ticks: Numbers, time_base: Fraction, rate: Fraction) -> tuple[int, float]:
-    """How many frames would share a slot with a later one, and how far stamps lie beside slots."""
+@dataclass(frozen=True)
+class _Fit:
+    """How well a rate serves: frames that would share a slot with a later one, mean distance."""
+
+    rate: Fraction
+    lost: int
+    beside: float
+
+
+def _fit(ticks: Numbers, time_base: Fraction, rate: Fraction) -> _Fit:
     slots, phase = _slots_of(ticks, time_base, rate)
     beside = (ticks - ticks[0]) * float(time_base * rate) - phase - slots
-    return len(ticks) - len(np.unique(slots)), float(np.abs(beside).mean())
+    return _Fit(rate, len(ticks) - len(np.unique(slots)), float(np.abs(beside).mean()))
 
 
 def _slots_of(ticks: Numbers, time_base: Fraction, rate: Fraction) -> tuple[Numbers, float]:

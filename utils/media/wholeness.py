@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_TS_BYTES = 188
 
 
 def missing_bytes(source: Path | BytesIO) -> int:
-    """How many bytes an MP4, Matroska or AVI file lacks at its end; 0 when none, or unknown."""
+    """How many bytes an MP4, Matroska, AVI or TS file lacks at its end; 0 when none, or unknown."""
     if isinstance(source, BytesIO):
         return _missing(BytesIO(source.getvalue()), source.getbuffer().nbytes)
     try:
@@ -21,7 +22,9 @@ def missing_bytes(source: Path | BytesIO) -> int:
 
 
 def _missing(file: BinaryIO, size: int) -> int:
-    head = file.read(12)
+    head = file.read(2 * _TS_BYTES)
+    if head[:1] == head[_TS_BYTES : _TS_BYTES + 1] == b"G":
+        return -size % _TS_BYTES
     if head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp"}:
         end = _boxes_end(file, size)
     elif head[:4] == b"RIFF" and head[8:12] == b"AVI ":

@@ -1,0 +1,124 @@
+"""A clip is described as it will be decoded, and a result is found whole or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
+
+import numpy as np
+import pytest
+from apixo_wan_animate.utils.errors import DecodeError
+from apixo_wan_animate.utils.media.colour import Matrix
+from apixo_wan_animate.utils.media.decode import decode
+from apixo_wan_animate.utils.media.probe import SoundInfo, probe, verify
+from apixo_wan_animate.utils.media.types import Size
+from clips_made import Recipe, Track, clicks, numbered_pictures, shifted, turned, write_clip
+
+T, H, W = 33, 48, 80
+PLAIN = Recipe(options={"crf": "6", "preset": "medium", "g": "12", "bf": "3"})
+
+
+@pytest.fixture
+def clip(tmp_path):
+    sound = Track(clicks(T / 30, rate_hz=44_100, channels=1), rate_hz=44_100, layout="mono")
+    recipe = replace(PLAIN, sound=sound, matrix=1, range=1)
+    return write_clip(tmp_path / "clip.mp4", numbered_pictures(T, H, W), recipe)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_plain_clip_is_described(clip, exact):
+    info = probe(clip, exact=exact)
+    assert (info.codec, info.pixel_format, info.bit_depth) == ("h264", "yuv420p", 8)
+    assert (info.size, info.coded_size, info.rotation) == (Size(W, H), Size(W, H), 0)
+    assert (info.frame_rate, info.frame_count, info.duration_s) == (30, T, pytest.approx(T / 30))
+    assert info.constant_rate is (True if exact else None)
+    assert (info.matrix, info.full_range, info.square_pixels) == (Matrix.BT709, False, True)
+    assert info.sound == SoundInfo("aac", 44_100, 1)
+
+
+def test_a_content_in_memory_is_described_the_same(clip):
+    assert probe(BytesIO(clip.read_bytes())) == probe(clip)
+
+
+def test_no_sound_is_none(tmp_path):
+    assert probe(write_clip(tmp_path / "a.mp4", numbered_pictures(2, H, W), PLAIN)).sound is None
+
+
+def test_a_turned_clip_is_as_tall_as_it_is_shown(clip):
+    info = probe(turned(clip, 90))
+    assert (info.size, info.coded_size, info.rotation) == (Size(H, W), Size(W, H), 90)
+
+
+def test_pixels_that_are_not_square_are_told(tmp_path):
+    recipe = replace(PLAIN, pixel_aspect=Fraction(4, 3))
+    info = probe(write_clip(tmp_path / "sar.mp4", numbered_pictures(2, H, W), recipe))
+    assert (info.size, info.coded_size, info.square_pixels) == (Size(107, H), Size(W, H), False)
+
+
+def test_an_uneven_clip_is_told_when_it_is_looked_at(tmp_path):
+    stamps = [512 * number for number in range(20) if number not in (7, 8, 13)]
+    recipe = replace(PLAIN, stamps=stamps, time_base=Fraction(1, 15360))
+    path = write_clip(tmp_path / "uneven.mp4", numbered_pictures(17, H, W), recipe)
+    info = probe(path, exact=True)
+    assert (info.frame_rate, info.frame_count, info.constant_rate) == (30, 20, False)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "h264", "avi"])
+def test_the_exact_count_is_what_decoding_gives(tmp_path, kind):
+    path = write_clip(tmp_path / f"clip.{kind}", numbered_pictures(T, H, W), PLAIN)
+    info = probe(path, exact=True)
+    decoded = decode(path)
+    assert (info.frame_count, info.frame_rate) == (len(decoded.frames), decoded.frame_rate)
+
+
+def test_the_exact_count_is_not_the_headers_where_an_edit_list_hides_frames(tmp_path, clip):
+    edited = shifted(clip, tmp_path / "edited.mp4", Fraction(1, 2))
+    assert probe(edited).frame_count == T
+    assert probe(edited, exact=True).frame_count == T - 15
+
+
+def test_a_file_whose_header_says_nothing_is_looked_at(tmp_path):
+    path = write_clip(tmp_path / "bare.h264", numbered_pictures(T, H, W), PLAIN)
+    assert probe(path).duration_s == pytest.approx(T / 30)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts", "avi", "webm"])
+def test_a_whole_clip_is_verified(tmp_path, kind):
+    vp9 = replace(PLAIN, codec="libvpx-vp9", options={"crf": "30", "b": "0", "cpu-used": "8"})
+    recipe = vp9 if kind == "webm" else PLAIN
+    path = write_clip(tmp_path / f"clip.{kind}", numbered_pictures(T, H, W), recipe)
+    info = verify(path)
+    assert (info.frame_count, info.size) == (T, Size(W, H))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])
+def test_a_cut_clip_is_not_verified(tmp_path, share):
+    random = np.random.default_rng(3)
+    pictures = [random.integers(0, 256, (H, W, 3), np.uint8) for _ in range(T)]
+    recipe = replace(PLAIN, container={"movflags": "faststart"})
+    path = write_clip(tmp_path / "cut.mp4", pictures, recipe)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DecodeError):
+        verify(path)
+
+
+def test_a_clip_whose_last_picture_is_broken_is_not_verified(clip):
+    import av
+
+    with av.open(str(clip)) as container:
+        last = [packet for packet in container.demux(video=0) if packet.size][-1]
+        first, size = last.pos, last.size
+    content = bytearray(clip.read_bytes())
+    content[first : first + size] = b"\xff" * size
+    clip.write_bytes(bytes(content))
+    with pytest.raises(DecodeError, match="near its end"):
+        verify(clip)
+
+
+def test_a_page_is_not_verified(tmp_path):
+    page = tmp_path / "result.mp4"
+    page.write_bytes(b"<html>expired</html>" * 50)
+    with pytest.raises(DecodeError, match="not a clip"):
+        verify(page)
