@@ -1,0 +1,75 @@
+"""Measuring: contenders take turns, medians are reported, memory is watched from a thread."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+PACK = Path(__file__).resolve().parent.parent
+ALIAS = "apixo_wan_animate"
+ROUNDS = 5
+Row = dict[str, object]
+
+
+def find_pack() -> None:
+    """Make the pack importable under its alias, without ComfyUI, as the tests do."""
+    if ALIAS not in sys.modules:
+        package = types.ModuleType(ALIAS)
+        package.__path__ = [str(PACK)]
+        sys.modules[ALIAS] = package
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Wall time of one run."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turns(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Median seconds of each contender; each round runs all of them, so that noise hits all."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            taken[name].append(seconds_of(work))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Most bytes of resident memory beyond what was there before, looked at every 2 ms."""
+    process, done, most = psutil.Process(), Event(), [0]
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.is_set():
+            most[0] = max(most[0], process.memory_info().rss)
+            done.wait(0.002)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        work()
+    finally:
+        done.set()
+        watcher.join()
+    return max(0, most[0] - before)
+
+
+def row(name: str, *, ours_s: float, other_s: float, **more: object) -> Row:
+    """One comparison; the ratio says how many times as long the other one takes."""
+    known: Row = {"name": name, "ours_s": round(ours_s, 4), "other_s": round(other_s, 4)}
+    known["ratio"] = round(other_s / ours_s, 3) if ours_s else None
+    return {**known, "ours_peak": None, "other_peak": None, **more}
+
+
+def show(rows: list[Row]) -> None:
+    """Print rows as they will be written."""
+    for one in rows:
+        print("  ".join(f"{key}={value}" for key, value in one.items()))
