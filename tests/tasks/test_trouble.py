@@ -14,6 +14,7 @@ from apixo_wan_animate.utils.errors import (
     TaskError,
     TaskUnknownError,
 )
+from apixo_wan_animate.utils.hosting.host import HostedFile
 from apixo_wan_animate.utils.hosting.practice import PracticeHost
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
@@ -25,7 +26,7 @@ from apixo_wan_animate.utils.tasks.service import Surroundings
 from apixo_wan_animate.utils.tasks.sharing import ShareWish
 from apixo_wan_animate.utils.tasks.states import State
 
-from .clocks import FastClock
+from .clocks import FastClock, HandClock
 from .test_cancel import Gate
 from .world import clip, outcome, picture, request, until
 
@@ -231,6 +232,50 @@ class Store(PracticeHost):
 
     def delete(self, hosted) -> None:
         self.deleted.append(hosted.url)
+
+
+class Signing(PracticeHost):
+    """A host whose links are signed and do not live long."""
+
+    signed = 0
+
+    def __init__(self, world, clock) -> None:
+        super().__init__(world.origin, transport=world.transport, rule=world.host().rule)
+        self._clock = clock
+
+    def put(self, *args, **options):
+        plain = super().put(*args, **options)
+        return replace(self.sign(plain.url), host=plain.host)
+
+    def sign(self, handle: str) -> HostedFile:
+        self.signed += 1
+        link = f"{handle}?X-Signature=verysecret{self.signed}"
+        return HostedFile(link, self._clock.now() + 7200, self.identity, handle)
+
+
+def test_signed_links_are_kept_in_memory_only_and_signed_anew_when_they_are_old(world):
+    clock = HandClock()
+    host = Signing(world, clock)
+    around = Surroundings(hosts=lambda settings, name: [host])
+
+    def run(seed: int, service) -> None:
+        watch = service.start(request(seed))
+        until(lambda: clock.advance(1) or watch.done)
+        outcome(watch)
+
+    one = world.service_around(around, clock)
+    run(1, one)
+    run(2, one)
+    assert host.signed == 2, "a link that lives is used again"
+    one.stop()
+    written = [p for p in world.folders().state.rglob("*") if p.is_file()]
+    assert not [p for p in written if b"verysecret" in p.read_bytes()]
+    run(3, world.service_around(around, clock))
+    assert host.signed == 4
+    clock.advance(7000)
+    run(4, world.service_around(around, clock))
+    assert host.signed == 6
+    assert world.remote.counts["upload"] == 2
 
 
 def with_store(world):

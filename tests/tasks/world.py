@@ -106,9 +106,9 @@ class World:
         """One that chooses hosts by its settings, as outside of tests."""
         return self._make(Surroundings(), None)
 
-    def service_around(self, surroundings: Surroundings) -> TaskService:
+    def service_around(self, surroundings: Surroundings, clock: Clock | None = None) -> TaskService:
         """One in other surroundings."""
-        return self._make(surroundings, None)
+        return self._make(surroundings, clock)
 
     def service_unresumed(self) -> TaskService:
         """One that has not looked at the ledger yet."""
