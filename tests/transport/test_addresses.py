@@ -45,7 +45,8 @@ def test_a_public_link_is_let_through(url):
         "https://h.example:0/", "https://h.example:x/", "https://[::1/", "https://h.example/a b",
         "https://h.example/\ta", "https://h.example/a\n", "https://bücher.example/a",
         "https://h.example/ü.mp4", "https://user@h.example/", "https://user:pass@h.example/",
-        "https://good.example\\@evil.example/", "https://h.example/a\\..\\b", "https://h.example/\x00", "https://h.example/\x7f",
+        "https://good.example\\@evil.example/", "https://h.example/a\\..\\b",
+        "https://h.example/\x00", "https://h.example/\x7f",
         "https://h.example/" + "a" * 5000,
     ],
 )  # fmt: skip
