@@ -169,7 +169,7 @@ def test_sound_alone_is_no_clip(tmp_path):
     write_clip(clip, numbered_pictures(3, H, W), replace(NOISY, codec="mjpeg", options={},
                                                          pixel_format="yuvj420p"))  # fmt: skip
     with av.open(str(clip)) as reading, av.open(str(tmp_path / "only.mka"), "w") as writing:
-        stream = writing.add_stream_from_template(reading.streams.audio[0])
+        stream = writing.add_stream_from_template(reading.streams.audio[0], opaque=True)
         for packet in reading.demux(reading.streams.audio[0]):
             if packet.dts is not None:
                 packet.stream = stream

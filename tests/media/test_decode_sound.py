@@ -143,7 +143,9 @@ def _without_sound(source, target, *, first_s, last_s):
     import av
 
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
-        streams = [writing.add_stream_from_template(stream) for stream in reading.streams]
+        streams = [
+            writing.add_stream_from_template(stream, opaque=True) for stream in reading.streams
+        ]
         for packet in reading.demux():
             if packet.dts is None:
                 continue

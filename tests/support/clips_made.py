@@ -207,7 +207,8 @@ def shifted(source: Path, target: Path, seconds: Fraction) -> Path:
     """The same packets `seconds` earlier: an MP4 then hides the first ones by an edit list."""
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
         streams = {
-            stream.index: writing.add_stream_from_template(stream) for stream in reading.streams
+            stream.index: writing.add_stream_from_template(stream, opaque=True)
+            for stream in reading.streams
         }
         for packet in reading.demux():
             if packet.dts is None:
