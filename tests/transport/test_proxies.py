@@ -198,17 +198,17 @@ def test_many_threads_meeting_a_new_proxy_are_all_watched(transport, serve, tls,
     inner = serve(answering(reply_bytes(200, GOOD)), tls)
     proxy = serve(connecting(inner.port))
     use(monkeypatch, proxy.origin)
-    from apixo_wan_animate.utils import transport_connection
+    from apixo_wan_animate.utils import transport_connection as module
 
-    wrapped: list[object] = []
-    watched = transport_connection._watched_pool
+    made: list[object] = []
+    make, watched = module.WatchedSocket, module._watched_pool
 
-    def counting(pool):
-        wrapped.append(pool)
-        threading.Event().wait(0.01)
+    def slowly(pool):
+        threading.Event().wait(0.02)
         return watched(pool)
 
-    monkeypatch.setattr(transport_connection, "_watched_pool", counting)
+    monkeypatch.setattr(module, "_watched_pool", slowly)
+    monkeypatch.setattr(module, "WatchedSocket", lambda sock: made.append(sock) or make(sock))
     start = threading.Barrier(8)
     answers: list[bytes] = []
 
@@ -222,7 +222,7 @@ def test_many_threads_meeting_a_new_proxy_are_all_watched(transport, serve, tls,
     for thread in threads:
         thread.join()
     assert answers == [GOOD] * 8
-    assert not [pool for pool in wrapped if "Watched" in pool.__name__]
+    assert len(made) == 2 * proxy.connections  # once for the tunnel, once for what goes through
 
 
 def test_a_proxy_that_is_itself_behind_tls_loses_and_doubles_nothing(
