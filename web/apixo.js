@@ -5,6 +5,7 @@ import { app } from "../../scripts/app.js";
 import { isMarked, practiceBadge } from "./lib/badge.js";
 import { makeClient, thumbnailPath, viewPath } from "./lib/client.js";
 import { makeField } from "./lib/fields.js";
+import { makeLasting, nodeAt } from "./lib/lasting.js";
 import { makePanel } from "./lib/panel.js";
 import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
@@ -170,6 +171,20 @@ function listen() {
   });
 }
 
+// What stays under a node
+
+function keepLastLines() {
+  const lasting = makeLasting({
+    isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
+    show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
+    later: (work) => setTimeout(work, 0),
+  });
+  api.addEventListener("executed", ({ detail }) => lasting.executed(detail ?? {}));
+  for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
+    api.addEventListener(end, lasting.ended);
+  }
+}
+
 // Samples of the templates
 
 const inputFolder = {
@@ -217,6 +232,7 @@ app.registerExtension({
 
   async setup() {
     listen();
+    keepLastLines();
     app.extensionManager.registerSidebarTab({
       id: TAB,
       icon: "pi pi-video",

@@ -167,7 +167,7 @@ def test_every_control_has_a_name_that_can_be_read_out(practising, open_page):
 
 def test_practice_mode_is_switched_on_and_every_badge_follows(customer, open_page):
     page = open_page(customer)
-    page.run("app.graph.clear(); app.graph.add(LiteGraph.createNode('ApixoWanAnimate'))")
+    page.run("() => { app.graph.clear(); app.graph.add(LiteGraph.createNode('ApixoWanAnimate')); }")
     shown = (
         "app.graph._nodes[0].badges.map(b => (typeof b === 'function' ? b() : b).text)"
         ".includes('practice')"

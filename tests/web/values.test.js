@@ -4,6 +4,7 @@ import { clockFace, dayName, dollars, moment, wholeSeconds } from "../../web/lib
 import { makeTexts } from "../../web/lib/texts.js";
 import { samplesIn, placeSamples } from "../../web/lib/samples.js";
 import { toastFor } from "../../web/lib/toasts.js";
+import { makeLasting, nodeAt } from "../../web/lib/lasting.js";
 import { isMarked, practiceBadge } from "../../web/lib/badge.js";
 import { thumbnailPath, viewPath } from "../../web/lib/client.js";
 import { englishTexts } from "./page.js";
@@ -141,4 +142,37 @@ test("a result is shown through the host's own route, whatever its name", () => 
   );
   assert.equal(viewPath("a.mp4"), "/view?filename=a.mp4&subfolder=&type=output");
   assert.equal(thumbnailPath(7), "/apixo_wan_animate/tasks/thumbnail/7");
+});
+
+const inner = { comfyClass: "ApixoBalance" };
+const outer = { subgraph: { getNodeById: (id) => (id === "7" ? inner : null) } };
+const graph = { getNodeById: (id) => (id === 12 ? outer : null) };
+
+for (const [id, found] of [
+  ["12", outer],
+  ["12:7", inner],
+  ["12:8", undefined],
+  ["9:7", undefined],
+  ["", undefined],
+]) {
+  test(`the id “${id}” means ${found ? "its node" : "no node"}`, () => {
+    assert.equal(nodeAt(graph, id), found);
+  });
+}
+
+test("what our nodes said last is said again once, when the job is over", () => {
+  const shown = [];
+  const lasting = makeLasting({
+    isOurs: (id) => id !== "3",
+    show: (...line) => shown.push(line),
+    later: (work) => work(),
+  });
+  lasting.executed({ node: 4, output: { text: ["reused task a", "reused task b"] } });
+  lasting.executed({ node: "3", output: { text: ["of another pack"] } });
+  lasting.executed({ node: "5", output: { images: [] } });
+  lasting.executed({ node: "6", output: null });
+  assert.deepEqual(shown, []);
+  lasting.ended();
+  lasting.ended();
+  assert.deepEqual(shown, [["4", "reused task a\nreused task b"]]);
 });

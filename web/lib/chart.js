@@ -15,9 +15,27 @@ import { dayName, dollars, wholeSeconds } from "./format.js";
  * @param {Sum} sum
  * @param {Texts} texts
  */
-export function amount(sum, { t, language }) {
+function amount(sum, { t, language }) {
   const seconds = t("spending.seconds", { seconds: wholeSeconds(sum.seconds, language()) });
   return sum.dollars === null ? seconds : `${seconds} · ${dollars(sum.dollars, language())}`;
+}
+
+/**
+ * @param {HTMLElement} list Is filled.
+ * @param {Record<"today" | "month" | "all", Sum>} sums
+ * @param {Texts} texts
+ */
+export function drawSums(list, sums, texts) {
+  const names = /** @type {const} */ (["today", "month", "all"]);
+  const parts = names.map((name) =>
+    element(
+      "div",
+      {},
+      element("dt", {}, texts.t(`spending.${name}`)),
+      element("dd", {}, amount(sums[name], texts)),
+    ),
+  );
+  fill(list, ...parts);
 }
 
 /**

@@ -1,8 +1,9 @@
 /** The tasks panel: every task of this installation, and what it was billed. */
 
 import { cardHeight, drawCard, tick } from "./card.js";
-import { amount, drawChart } from "./chart.js";
+import { drawChart, drawSums } from "./chart.js";
 import { button, element, fill } from "./elements.js";
+import { makeFilters } from "./filters.js";
 import { bars, sums } from "./spending.js";
 import { inOrder, matches, merge } from "./tasks.js";
 import { makeWindowedList } from "./window.js";
@@ -170,17 +171,7 @@ export function makePanel({ texts, client, host }) {
   /** @param {import("./client.js").SpendingReply} spending */
   function drawSpending({ days, today, prices }) {
     const totals = sums(days, { today, prices });
-    fill(
-      figures,
-      ...(/** @type {const} */ (["today", "month", "all"])).map((name) =>
-        element(
-          "div",
-          {},
-          element("dt", {}, t(`spending.${name}`)),
-          element("dd", {}, amount(totals[name], texts)),
-        ),
-      ),
-    );
+    drawSums(figures, totals, texts);
     chart.hidden = totals.all.seconds === 0;
     figures.hidden = chart.hidden;
     drawChart(chart, bars(days, { today, prices, count: DAYS }), texts);
@@ -280,40 +271,4 @@ export function makePanel({ texts, client, host }) {
       root.remove();
     },
   };
-}
-
-/**
- * @param {Texts} texts
- * @param {{ text: string, group: Group | "" }} wanted Is changed.
- * @param {() => void} draw
- */
-function makeFilters({ t }, wanted, draw) {
-  const search = element("input", {
-    type: "search",
-    class: "apixo-input",
-    placeholder: t("panel.search"),
-    "aria-label": t("panel.search"),
-    on: {
-      input: (event) => {
-        wanted.text = event.target.value;
-        draw();
-      },
-    },
-  });
-  const groups = /** @type {const} */ (["", "asking", "underway", "finished", "failed"]);
-  const select = element(
-    "select",
-    {
-      class: "apixo-input",
-      "aria-label": t("panel.filter"),
-      on: {
-        change: (event) => {
-          wanted.group = event.target.value;
-          draw();
-        },
-      },
-    },
-    ...groups.map((group) => element("option", { value: group }, t(`group.${group || "every"}`))),
-  );
-  return element("div", { class: "apixo-filters" }, search, select);
 }
