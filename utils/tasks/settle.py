@@ -9,7 +9,7 @@ from contextlib import suppress
 from ..apixo.client import check_task_id
 from ..apixo.replies import callback_task_id
 from ..clock import growing
-from ..errors import InputError, RejectedError, WanAnimateError
+from ..errors import InputError, ProtocolError, RejectedError, WanAnimateError
 from .desk import Desk
 from .fingerprint import token_digest
 from .ledger import Ledger, RowGoneError
@@ -109,7 +109,12 @@ class Settler:
 
     def _prove(self, row: TaskRow) -> bool:
         """Bind the candidate if the service answers for it; True when there is no more to ask."""
-        self._desk.remotes.client(row).status(row.candidate)
+        status = self._desk.remotes.client(row).status(row.candidate)
+        if not (status.task_id or status.raw_state):
+            raise ProtocolError(
+                "APIXO answered for the task that a callback named, but said nothing of it. "
+                "It is asked again."
+            )
         note = "Its task id was told by a callback."
         self._bound(self._desk.ledger.bind(row.id, row.candidate, note=note))
         return True
