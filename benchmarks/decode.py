@@ -1,0 +1,186 @@
+"""A file to frames and sound: beside the bare decoder, beside its rivals, in time and memory.
+
+Each part is a child process of its own where memory is looked at, so that nothing that another
+part left behind is counted.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import clips
+import meter
+import numpy as np
+import rivals
+
+meter.find_pack()
+
+from apixo_wan_animate.utils.errors import MemoryShortError  # noqa: E402
+from apixo_wan_animate.utils.media import memory, store  # noqa: E402
+from apixo_wan_animate.utils.media.decode import decode  # noqa: E402
+
+CASES = ((832, 480, 5), (1280, 720, 5), (832, 480, 20), (1280, 720, 20))
+FLOAT_BYTES = 12
+AT_MOST = {"bare decoder": 1.4}
+AT_LEAST = {"list and stack": 1.5, "ComfyUI": 2.2, "VideoHelperSuite": 2.8}
+
+
+def result_bytes(width: int, height: int, seconds: float) -> int:
+    return round(seconds * clips.FRAME_RATE) * width * height * FLOAT_BYTES
+
+
+def clip_of(folder: Path, width: int, height: int, seconds: float) -> Path:
+    target = folder / f"{width}x{height}-{seconds:g}.mp4"
+    if not target.exists():
+        clips.write_clip(target, width=width, height=height, seconds=seconds)
+    return target
+
+
+class Touched:
+    """Gives out the same memory each time, touched before: what is left is computing."""
+
+    def __init__(self) -> None:
+        self._pool: dict[tuple[int, ...], np.ndarray] = {}
+
+    def __call__(self, count: int, geometry: store.Geometry) -> np.ndarray:
+        shape = (count, geometry.size.height, geometry.size.width, 3)
+        if shape not in self._pool:
+            self._pool[shape] = np.ones(shape, np.float32)
+        return self._pool[shape]
+
+
+def into_touched(clip: Path, pool: Touched) -> object:
+    usual, store.allocate = store.allocate, pool
+    try:
+        return decode(clip)
+    finally:
+        store.allocate = usual
+
+
+def bare_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
+    """Must show 1, pure computing: how many times the bare decoder's time ours takes."""
+    for width, height, seconds in CASES:
+        clip, pool = clip_of(folder, width, height, seconds), Touched()
+        into_touched(clip, pool)
+        contenders = {
+            "ours": partial(into_touched, clip, pool),
+            "bare": partial(rivals.bare_decoder, clip),
+        }
+        taken = meter.in_turns(contenders, rounds)
+        yield meter.row(
+            f"decode {width}x{height} {seconds} s, bare decoder",
+            ours_s=taken["ours"],
+            other_s=taken["bare"],
+            ours_to_other=round(taken["ours"] / taken["bare"], 3),
+            wanted="at most 1.4",
+            kept=taken["ours"] <= AT_MOST["bare decoder"] * taken["bare"],
+            counts="pure computing, memory touched before",
+        )
+
+
+def rival_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
+    """Must show 1, page faults included: beside each rival, with both peaks over the result."""
+    known = rivals.found()
+    for width, height, seconds in CASES:
+        clip, size = clip_of(folder, width, height, seconds), result_bytes(width, height, seconds)
+        contenders = {"ours": partial(decode, clip)}
+        contenders |= {name: partial(work, clip) for name, work in known.items()}
+        taken = meter.in_turns(contenders, rounds)
+        ours_peak = peak_in_child("ours", clip)
+        for name in known:
+            ratio, least = taken[name] / taken["ours"], AT_LEAST.get(name)
+            yield meter.row(
+                f"decode {width}x{height} {seconds} s, {name}",
+                ours_s=taken["ours"],
+                other_s=taken[name],
+                ours_peak=round(ours_peak / size, 3),
+                other_peak=round(peak_in_child(name, clip) / size, 3),
+                wanted="" if least is None else f"at least {least}",
+                kept=None if least is None else ratio >= least,
+                counts="page faults included",
+            )
+
+
+def peak_in_child(name: str, clip: Path) -> int:
+    """Peak memory of one decoding, in a process that has done nothing else."""
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe(duplex=False)
+    child = processes.Process(target=_peak, args=(name, clip, theirs))
+    child.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    finally:
+        child.join()
+
+
+def _peak(name: str, clip: Path, report: Connection) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        # Code, buffers and caches that the first use loads are no part of a result.
+        small = clips.write_clip(Path(place) / "small.mp4", width=64, height=48, seconds=0.5)
+        work = decode if name == "ours" else rivals.found()[name]
+        work(small)
+        report.send(meter.peak_of(partial(work, clip)))
+
+
+def memory_rows(folder: Path) -> Iterator[meter.Row]:
+    """Must show 2: peak over the result for 20 s of 720p; the guard on 120 s of 720p."""
+    clip, size = clip_of(folder, 1280, 720, 20), result_bytes(1280, 720, 20)
+    peak = peak_in_child("ours", clip) / size
+    yield _alone("peak 1280x720 20 s", ours_peak=round(peak, 3), wanted="at most 1.03",
+                 kept=peak <= 1.03)  # fmt: skip
+    long = clip_of(folder, 1280, 720, 120)
+    try:
+        decode(long)
+    except MemoryShortError as error:
+        yield _alone("guard 1280x720 120 s", kept=memory.reserved_bytes() == 0, said=str(error))
+    else:
+        yield _alone("guard 1280x720 120 s", kept=None, said="it fits on this machine")
+
+
+def long_rows(folder: Path) -> Iterator[meter.Row]:
+    """Must show 2 and 7: 120 s of 480p (17 GB) to its end. To be run alone."""
+    clip, size = clip_of(folder, 832, 480, 120), result_bytes(832, 480, 120)
+    peak = peak_in_child("ours", clip) / size
+    yield _alone("peak 832x480 120 s", ours_peak=round(peak, 3), wanted="at most 1.03",
+                 kept=peak <= 1.03)  # fmt: skip
+
+
+def growth_rows(folder: Path) -> Iterator[meter.Row]:
+    """Must show 7: seconds a second of clip, beside those of the 5 s clip (page faults in)."""
+    first = None
+    for seconds in (5, 20, 60, 120):
+        clip = clip_of(folder, 832, 480, seconds)
+        if memory.free_bytes() < result_bytes(832, 480, seconds):
+            yield _alone(f"decode growth 832x480 {seconds} s", kept=None, said="does not fit here")
+            return
+        taken = meter.in_turns({"ours": partial(decode, clip)}, 3 if seconds < 60 else 1)["ours"]
+        first = first or taken / seconds
+        yield _alone(
+            f"decode growth 832x480 {seconds} s",
+            ours_s=round(taken, 3),
+            per_second_beside_5_s=round(taken / seconds / first, 3),
+        )
+
+
+def _alone(name: str, **more: object) -> meter.Row:
+    known = dict.fromkeys(("ours_s", "other_s", "ratio", "ours_peak", "other_peak"))
+    return {"name": name, **known, **more}
+
+
+def rows(folder: Path, rounds: int = meter.ROUNDS) -> list[meter.Row]:
+    """All but the long one, which wants the machine to itself."""
+    return [*bare_rows(folder, rounds), *rival_rows(folder, rounds), *memory_rows(folder)]
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        wanted = {name: work for name, work in globals().items() if name.endswith("_rows")}
+        for name in sys.argv[1:] or wanted:
+            meter.show(list(wanted[name](Path(place))))

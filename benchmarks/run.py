@@ -1,0 +1,169 @@
+"""Measure everything that is promised in figures: `python benchmarks/run.py [part …]`.
+
+Rows of the parts that ran take the place of their older ones in `results.json`; `README.md` is
+written from all. With `COMFYUI_PATH` (and `VHS_PATH`) set, and the Python of that ComfyUI, the
+real ones are measured as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import meter
+import numpy as np
+import psutil
+
+HERE = Path(__file__).resolve().parent
+RESULTS, README = HERE / "results.json", HERE / "README.md"
+COLUMNS = ("name", "ours_s", "other_s", "ratio", "ours_peak", "other_peak")
+Part = Callable[[Path, int], list[meter.Row]]
+
+
+def _part(module: str, *names: str) -> Part:
+    """The named measurements of a module, or all of them; imported when they are wanted."""
+
+    def work(folder: Path, rounds: int) -> list[meter.Row]:
+        found = import_module(module)
+        if not names:
+            return list(found.rows(folder, rounds))
+        return [row for name in names for row in getattr(found, name)(folder)]
+
+    return work
+
+
+PARTS: dict[str, Part] = {
+    "decode": _part("decode"),
+    "decode growth": _part("decode", "growth_rows"),
+    "decode long": _part("decode", "long_rows"),
+    "colour": lambda _folder, _rounds: import_module("colour").rows(),
+    "encode": _part("encode"),
+    "identity": _part("identity"),
+    "pictures": lambda _folder, rounds: list(import_module("pictures").rows(rounds)),
+}
+
+
+def noise() -> dict[str, object]:
+    """How far the same small work differs from run to run, and who else is at work."""
+    block = np.random.default_rng(1).random((900, 900))
+    taken = [meter.seconds_of(lambda: block @ block) for _ in range(15)]
+    middle = float(np.median(taken))
+    load = psutil.getloadavg()[0]
+    return {
+        "spread_percent": round(100 * (max(taken) - min(taken)) / middle, 1),
+        "load": round(load, 2),
+        "cores": psutil.cpu_count(),
+        "quiet": load < 0.5 * (psutil.cpu_count() or 1),
+    }
+
+
+def machine() -> dict[str, object]:
+    names = ("av", "opencv-python", "numpy", "torch")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "versions": {name: _version(name) for name in names},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "-"
+
+
+def _flat(known: dict[str, dict[str, Any]]) -> dict[str, object]:
+    """All rows in one list, each with the same first columns and the name of its part."""
+    parts = {name: {key: value for key, value in part.items() if key != "rows"}
+             for name, part in known.items()}  # fmt: skip
+    rows = [
+        {**dict.fromkeys(COLUMNS), **row, "part": name}
+        for name, part in known.items()
+        for row in part["rows"]
+    ]
+    return {"parts": parts, "rows": rows}
+
+
+def _by_part(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    rows = {name: [] for name in found["parts"]}
+    for row in found["rows"]:
+        rows[row["part"]].append({key: row[key] for key in row if key != "part"})
+    return {name: {**part, "rows": rows[name]} for name, part in found["parts"].items()}
+
+
+def write_readme(known: dict[str, dict[str, Any]]) -> None:
+    lines = [
+        "# What was measured",
+        "",
+        "Written by `make bench`; change `benchmarks/run.py`, not this file.",
+        "Each part says how busy the machine was: figures of a busy one are no proof of speed,",
+        "in either direction. *kept* compares with what the project promises.",
+        "",
+    ]
+    for name, part in known.items():
+        before, after = part["noise_before"], part["noise_after"]
+        lines += [
+            f"## {name}",
+            "",
+            f"{part['when']}, {part['machine']['system']}, {before['cores']} cores, "
+            f"{part['machine']['versions']}.  ",
+            f"Load {before['load']} before, {after['load']} after; the same work differed by "
+            f"{before['spread_percent']} % and {after['spread_percent']} %"
+            + ("." if before["quiet"] and after["quiet"] else ": **not a quiet machine**."),
+            "",
+            *_table(part["rows"]),
+            "",
+        ]
+    README.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _table(rows: list[meter.Row]) -> list[str]:
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row)
+               if any(row.get(key) not in (None, "") for row in rows)]  # fmt: skip
+    cells = [[_cell(row.get(key)) for key in columns] for row in rows]
+    return ["| " + " | ".join(line) + " |" for line in [columns, ["---"] * len(columns), *cells]]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return {True: "yes", False: "**no**"}[value] if isinstance(value, bool) else str(value)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=meter.ROUNDS)
+    asked = parser.parse_args()
+    wrong = [name for name in asked.parts if name not in PARTS]
+    if wrong:
+        parser.error(f"no such part: {', '.join(wrong)}")
+    known = _by_part(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="apixo-bench-") as place:
+        for name in asked.parts or PARTS:
+            print(f"== {name}", flush=True)
+            before = noise()
+            rows = PARTS[name](Path(place), asked.rounds)
+            known[name] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
+                           "rounds": asked.rounds, "noise_before": before,
+                           "noise_after": noise(), "rows": rows}  # fmt: skip
+            meter.show(rows)
+            part = RESULTS.with_suffix(".part")
+            part.write_text(json.dumps(_flat(known), indent=1, ensure_ascii=False), "utf-8")
+            part.replace(RESULTS)
+            write_readme(known)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
