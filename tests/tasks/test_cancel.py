@@ -74,6 +74,21 @@ def test_leaving_while_a_file_goes_up_leaves_nothing(world, gate):
     assert world.submits == 0
 
 
+def test_who_leaves_in_the_last_moment_buys_nothing(world, gate):
+    service, busy = world.service(), threading.Event()
+    world.plan.add("upload", gate, times=9)
+    watch = service.start(request())
+    assert gate.reached.wait(10)
+    service._pool.put("ledger", lambda: busy.wait(20))  # the row cannot be deleted yet
+    watch.leave()
+    gate.open()
+    parts = [*world.folders().temp.glob("apixo_wan_animate/*/*")]
+    until(lambda: not any(part.exists() for part in parts))
+    service._pool.stop(timeout_s=0.5)
+    busy.set()
+    assert world.submits == 0
+
+
 def test_leaving_while_the_submit_is_under_way_keeps_what_is_bought(world, gate):
     service = world.service()
     world.plan.add("submit", gate)
