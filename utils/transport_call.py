@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,10 +56,10 @@ class Call:
     """
 
     method: str
-    url: str
-    headers: Mapping[str, str]
-    params: Mapping[str, str] | None = None
-    body: Any = None
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    params: Mapping[str, str] | None = field(default=None, repr=False)
+    body: Any = field(default=None, repr=False)
 
 
 def open_reply(adapter: WatchedAdapter, call: Call, watch: Watch) -> requests.Response:

@@ -57,7 +57,7 @@ class Downloaded:
 class Wish:
     """What is to be fetched, and within which bounds."""
 
-    url: str
+    url: str = field(repr=False)
     target: Path
     limit_bytes: int
     rule: AddressRule | None

@@ -44,7 +44,7 @@ class Watch:
         paced: Whether bytes must come at some pace, as those of a file do.
     """
 
-    url: str
+    url: str = field(repr=False)
     rule: AddressRule | None = None
     stop: Event | None = None
     limit_s: float | None = None

@@ -319,6 +319,12 @@ def test_a_netrc_does_not_take_the_place_of_the_key(transport, serve, tmp_path, 
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_what_stands_in_the_address_does_not_take_the_place_of_the_key_either(transport, serve):
+    server = serve(answering(reply_bytes(200, GOOD)))
+    post(transport, server.origin.replace("http://", "http://mallory:hunter2@"))
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
 def test_cookies_are_not_kept(transport, serve):
     server = serve(answering(reply_bytes(200, GOOD, Set_Cookie="id=1; Path=/")))
     post(transport, server.origin)
