@@ -200,16 +200,26 @@ def _widget_values(node: dict[str, Any], known: dict[str, Any]) -> dict[str, Any
     stored = node.get("widgets_values", [])
     if isinstance(stored, dict):
         return {k: v for k, v in stored.items() if k != "videopreview"}
-    values, rest = {}, list(stored)
+    values: dict[str, Any] = {}
+    _take(known, list(stored), values, prefix="")
+    return values
+
+
+def _take(known: dict[str, Any], rest: list[Any], values: dict[str, Any], *, prefix: str) -> None:
+    """Move stored values to the widgets that they belong to, in the order of the schema."""
     for name, spec in {**known.get("required", {}), **known.get("optional", {})}.items():
         kind, options = spec[0], spec[1] if len(spec) > 1 else {}
-        is_widget = isinstance(kind, list) or kind in {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
-        if not is_widget or options.get("forceInput") or not rest:
+        dynamic = kind == "COMFY_DYNAMICCOMBO_V3"
+        plain = isinstance(kind, list) or kind in {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+        if not (plain or dynamic) or options.get("forceInput") or not rest:
             continue
-        values[name] = rest.pop(0)
+        chosen = values[prefix + name] = rest.pop(0)
         if options.get("control_after_generate"):
             rest.pop(0)
-    return values
+        if dynamic:
+            # What it asks for besides depends on what was chosen.
+            inputs = next(o["inputs"] for o in options["options"] if o["key"] == chosen)
+            _take(inputs, rest, values, prefix=f"{prefix}{name}.")
 
 
 def load_json(path: Path) -> Any:
