@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
-from running_comfyui import PACK, error_of, succeeded
+import requests
+from running_comfyui import PACK, error_of, install_pack, running, succeeded
 
 pytestmark = pytest.mark.comfyui
 
@@ -56,6 +58,20 @@ def test_each_template_loads_explains_itself_and_runs(practising, open_page, nam
     entry = page.run_to_the_end()
     assert succeeded(entry), error_of(entry)
     assert (PACK / "example_workflows" / f"{name}.jpg").stat().st_size > 5_000
+
+
+def test_an_exported_workflow_runs_headless_with_environment_variables_alone(
+    practising, open_page, tmp_path
+):
+    page = open_page(practising)
+    page.load_template("Replace a person in footage")
+    exported = page.run("async () => (await app.graphToPrompt()).output")
+    install_pack(tmp_path)
+    shutil.copytree(PACK / "web" / "samples", tmp_path / "input")
+    with running(tmp_path, environment={"APIXO_WAN_PRACTICE": "1"}) as headless:
+        entry = headless.run(exported)
+    assert succeeded(entry), error_of(entry)
+    assert list((tmp_path / "output" / "wan_animate").glob("PRACTICE*.mp4"))
 
 
 @pytest.mark.parametrize("nodes_2", [False, True], ids=["canvas", "nodes 2.0"])
@@ -112,8 +128,6 @@ def test_every_node_has_a_help_page_with_its_picture(practising, language):
     for name in nodes:
         below = "/extensions/apixo-wan-animate/docs"
         path = f"{below}/{name}.md" if language == "en" else f"{below}/{name}/{language}.md"
-        import requests
-
         page = requests.get(practising.url + path, timeout=30)
         assert page.status_code == 200, path
         pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.content.decode())

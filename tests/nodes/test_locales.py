@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_every_input_and_output_is_translated(language):
         return {k: shape(v) for k, v in words.items()} if isinstance(words, dict) else None
 
     assert shape(read(language)) == shape(words_of_the_schemas())
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "zh"])
+def test_the_tables_of_the_help_pages_list_what_the_node_has(language):
+    for node in NODES:
+        schema = node.define_schema()
+        page = f"{schema.node_id}.md" if language == "en" else f"{schema.node_id}/{language}.md"
+        text = (PACK / "web" / "docs" / page).read_text(encoding="utf-8")
+        listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+        assert listed == [i.id for i in schema.inputs] + [o.display_name for o in schema.outputs]
+        assert len(re.findall(r"^\d\. \S", text, re.MULTILINE)) == 3
+        assert f"images/{schema.node_id}.jpg" in text
 
 
 def test_every_node_has_a_help_page_in_every_language():
