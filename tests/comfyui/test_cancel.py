@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import statistics
 import time
 from fractions import Fraction
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.comfyui
 
 TIMES = int(os.environ.get("CANCEL_TIMES", "10"))
 LIMIT_S = 1.0
+BUSY_LIMIT_S = 4.0
+"""The longest of them, also on a machine that does much else; the median says what is felt."""
 RANDOM = random.Random(20261123)
 HELD = {
     "uploading": ("upload", ""),
@@ -66,6 +69,16 @@ def cancel(comfy, graph, phase: str) -> float:
     return took_s
 
 
+def judge(phase: str, took_s: list[float]) -> None:
+    """Print the times of a phase, and hold them to what is promised."""
+    longest_s, median_s = max(took_s), statistics.median(took_s)
+    print(
+        f"cancel while {phase}: longest of {len(took_s)} {longest_s:.2f} s, median {median_s:.2f} s"
+    )
+    assert median_s < LIMIT_S
+    assert longest_s < BUSY_LIMIT_S
+
+
 def still_works(comfy) -> None:
     """The queue takes the next prompt."""
     tiny = {"class_type": "EmptyImage",
@@ -77,7 +90,7 @@ def still_works(comfy) -> None:
 
 @pytest.mark.parametrize("phase", ["uploading", "submitting", "waiting", "downloading"])
 def test_cancel_on_the_way(comfy, phase):
-    longest_s = 0.0
+    took_s = []
     for turn in range(TIMES):
         seed = 10_000 + 100 * len(phase) + turn
         color = 0x101010 + seed  # another picture each time, so that there is something to upload
@@ -89,30 +102,28 @@ def test_cancel_on_the_way(comfy, phase):
         if phase in HELD:
             route, path = HELD[phase]
             comfy.post("/probe/hold", {"route": route, "path": path}).raise_for_status()
-        longest_s = max(longest_s, cancel(comfy, graph, phase))
+        took_s.append(cancel(comfy, graph, phase))
         comfy.post("/probe/release", {})
         still_works(comfy)
         entry = comfy.run(graph)
         assert succeeded(entry), error_of(entry)
         assert comfy.get("/probe/accepted") == before + 1
-    print(f"cancel while {phase}: longest of {TIMES}: {longest_s:.2f} s")
-    assert longest_s < LIMIT_S
+    judge(phase, took_s)
 
 
 def test_cancel_while_encoding_leaves_nothing(comfy, long_clip, samples):
-    longest_s = 0.0
+    took_s = []
     comfy.post("/probe/release", {})
     before = comfy.get("/probe/accepted")
     for turn in range(TIMES):
         graph = loaders(samples.character.name, long_clip) | {"3": animate(seed=20_000 + turn)}
         comfy.post("/probe/release", {})
-        longest_s = max(longest_s, cancel(comfy, graph, "encoding"))
+        took_s.append(cancel(comfy, graph, "encoding"))
         still_works(comfy)
-    print(f"cancel while encoding: longest of {TIMES}: {longest_s:.2f} s")
     assert comfy.get("/probe/accepted") == before
     left = [p.name for p in (comfy.base / "temp").rglob("*.mp4*") if "practice" not in str(p)]
     assert not left
-    assert longest_s < LIMIT_S
+    judge("encoding", took_s)
 
 
 def test_cancel_while_decoding(comfy, long_clip, samples):
@@ -121,13 +132,12 @@ def test_cancel_while_decoding(comfy, long_clip, samples):
     entry = comfy.run(loaders(samples.character.name, long_clip) | {"3": video_only})
     assert succeeded(entry), error_of(entry)
     accepted = comfy.get("/probe/accepted")
-    longest_s = 0.0
+    took_s = []
     for _ in range(TIMES):
         comfy.post("/probe/release", {})
-        longest_s = max(longest_s, cancel(comfy, graph, "decoding"))
+        took_s.append(cancel(comfy, graph, "decoding"))
         still_works(comfy)
-    print(f"cancel while decoding: longest of {TIMES}: {longest_s:.2f} s")
     entry = comfy.run(graph)
     assert succeeded(entry), error_of(entry)
     assert comfy.get("/probe/accepted") == accepted
-    assert longest_s < LIMIT_S
+    judge("decoding", took_s)
