@@ -15,6 +15,15 @@ def clock_face(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def span(low_s: float, high_s: float) -> str:
+    """A usual time in words: "40–55 s", or "1–2 min" where it is longer."""
+    if high_s < 90:
+        low, high, unit = round(low_s), round(high_s), "s"
+    else:
+        low, high, unit = max(1, round(low_s / 60)), round(high_s / 60), "min"
+    return f"{low} {unit}" if low == high else f"{low}–{high} {unit}"
+
+
 def describe(progress: Progress, *, now: float, usually: str = "") -> str:
     """One line for the node.
 

@@ -15,7 +15,8 @@ from ..utils.tasks.rows import TaskRow
 from ..utils.tasks.sharing import Share
 from ..utils.tasks.watch import Outcome, Watch, timed_out
 from . import _host as host
-from .status import describe
+from .session import service
+from .status import describe, span
 
 LOOK_S = 0.1
 """How often a node looks at the interrupt; COMFYUI.md asks for twice a second."""
@@ -92,6 +93,7 @@ async def _until(
 ) -> None:
     face = _Face(host.current_node_id())
     began = time.monotonic()
+    usually: str | None = None
     try:
         while not over():
             if host.is_interrupted():
@@ -100,11 +102,23 @@ async def _until(
             if isinstance(task, Watch) and limit_minutes and waited_s > limit_minutes * 60:
                 raise timed_out(task, waited_minutes=limit_minutes)
             progress = task.progress
-            face.say(describe(progress, now=time.time()))
+            if usually is None and progress.phase == "waiting" and not task.done:
+                usually = _usually(task)
+            face.say(describe(progress, now=time.time(), usually=usually or ""))
             face.fill(progress.done, progress.total)
             await asyncio.sleep(LOOK_S)
     finally:
         task.leave()
+
+
+def _usually(task: Watch | Share) -> str:
+    """How long such tasks took here before, in words; "" where too few are known."""
+    row = task.accepted() if isinstance(task, Watch) else None
+    if row is None or row.billable_s is None:
+        return ""
+    spending = service().spending
+    found = spending.usual_s(row.kind, resolution=row.resolution, billable_s=row.billable_s)
+    return span(*found) if found else ""
 
 
 async def in_thread(
