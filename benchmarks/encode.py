@@ -108,8 +108,9 @@ def speed_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
             save = partial(core_save, core, frames, sound, folder / "core.mp4")
             contenders["ComfyUI, same setting"] = partial(save, same=True)
             contenders["ComfyUI, default"] = partial(save, same=False)
-        times = meter.in_turns(contenders, rounds)
+        # memory first: later runs reuse what earlier ones leave, and seem to need none
         peaks = {name: meter.peak_of(work) for name, work in contenders.items()}
+        times = meter.in_turns(contenders, rounds)
         for other in list(contenders)[1:]:
             yield meter.row(
                 f"encode {width}×{height} {seconds} s, beside {other}",
@@ -207,8 +208,8 @@ def growth_rows(folder: Path) -> Iterator[meter.Row]:
         target = folder / "sent.mp4"
         options = EncodeOptions(limit_bytes=1 << 40, crf=30)
         work = partial(encode_clip, clip, target, options=options)
-        taken = min(meter.seconds_of(work) for _ in range(3 if seconds < 60 else 1))
         peak = meter.peak_of(work)
+        taken = min(meter.seconds_of(work) for _ in range(3 if seconds < 60 else 1))
         first = first or taken / seconds
         yield {
             "name": f"encode grows, {seconds} s of 832×480",

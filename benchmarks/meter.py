@@ -43,7 +43,11 @@ def in_turns(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) 
 
 
 def peak_of(work: Callable[[], object]) -> int:
-    """Most bytes of resident memory beyond what was there before, looked at every 2 ms."""
+    """Most bytes of resident memory beyond what was there before, looked at every 2 ms.
+
+    True for the first run of a process only: memory that it leaves to the allocator is there
+    already when the next one starts.
+    """
     process, done, most = psutil.Process(), Event(), [0]
     before = process.memory_info().rss
 
