@@ -35,6 +35,11 @@ SETTING = {"preset": "veryfast", "crf": "18"}
 CASES = ((832, 480, 5), (1280, 720, 5), (832, 480, 20), (1280, 720, 20))
 RATE = clips.FRAME_RATE
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+AT_MOST = {"x264 alone": 1.3}
+AT_LEAST = {"ComfyUI, same setting": 1.9, "ComfyUI, default": 2.8}
+EXTRA_BYTES = 150_000_000
+QUALITY_DB = 1.5
+READY_S = 0.05
 
 
 def frames_of(width: int, height: int, seconds: float) -> torch.Tensor:
@@ -112,12 +117,21 @@ def speed_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
         peaks = {name: meter.peak_of(work) for name, work in contenders.items()}
         times = meter.in_turns(contenders, rounds)
         for other in list(contenders)[1:]:
+            ratio, most, least = (
+                times[other] / times["ours"],
+                AT_MOST.get(other),
+                AT_LEAST.get(other),
+            )
             yield meter.row(
                 f"encode {width}×{height} {seconds} s, beside {other}",
                 ours_s=times["ours"],
                 other_s=times[other],
                 ours_peak=peaks["ours"],
                 other_peak=peaks[other],
+                ours_to_other=round(1 / ratio, 3),
+                wanted=f"at most {most}" if most else f"at least {least}",
+                kept=(1 / ratio <= most if most else ratio >= least)
+                and peaks["ours"] < EXTRA_BYTES,
             )
 
 
@@ -143,6 +157,8 @@ def quality_rows(folder: Path) -> Iterator[meter.Row]:
             "ours_db": round(ours_db, 2),
             "other_db": round(luma_db(other, frames), 2),
             "bytes": other.stat().st_size,
+            "wanted": f"within {QUALITY_DB} dB",
+            "kept": bool(ours_db >= luma_db(other, frames) - QUALITY_DB),
         }
 
 
@@ -188,6 +204,8 @@ def copy_rows(folder: Path, rounds: int = 2 * meter.ROUNDS) -> Iterator[meter.Ro
             other_s=times.get("theirs", float("nan")),
             ours_peak=meter.peak_of(ours),
             source_bytes=source.stat().st_size,
+            wanted=f"within {READY_S} s",
+            kept=times["ours"] <= READY_S,
         )
 
 
@@ -216,6 +234,8 @@ def growth_rows(folder: Path) -> Iterator[meter.Row]:
             "ours_s": round(taken, 3),
             "per_second_beside_5_s": round(taken / seconds / first, 3),
             "ours_peak": peak,
+            "wanted": f"under {EXTRA_BYTES / 1e6:.0f} MB",
+            "kept": peak < EXTRA_BYTES,
         }
 
 

@@ -38,6 +38,9 @@ def frames_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]
             ours_s=times["ours"],
             other_s=times[other],
             ours_peak=peak,
+            ours_to_other=round(times["ours"] / times[other], 3),
+            wanted="under 0.2" if other == "encoding" else "",
+            kept=times["ours"] < 0.2 * times[other] if other == "encoding" else None,
         )
 
 

@@ -88,6 +88,8 @@ def rows(rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
                 ours_peak=meter.peak_of(ours),
                 other_peak=meter.peak_of(theirs),
                 bytes_ratio=round(ours_bytes / saved.tell(), 3),
+                wanted="at least 15, at most 1.05 of the bytes",
+                kept=times["theirs"] >= 15 * times["ours"] and ours_bytes <= 1.05 * saved.tell(),
             )
 
 

@@ -90,11 +90,19 @@ def samples() -> int:
 
 
 def bench() -> int:
-    """Measure everything that is promised in figures."""
+    """Measure everything that is promised in figures; beside a real ComfyUI where one is named."""
     set_up(EVERYTHING)
     parts = sys.argv[2:]
-    code = run(PYTHON, ROOT / "benchmarks" / "run.py", *parts)
+    code = run(_python_with_comfyui(), ROOT / "benchmarks" / "run.py", *parts)
     return code if parts else code | run(PYTHON, ROOT / "benchmarks" / "tasks.py")
+
+
+def _python_with_comfyui() -> Path:
+    """The Python of the ComfyUI that `COMFYUI_PATH` names, or our own."""
+    comfyui = Path(os.environ.get("COMFYUI_PATH") or VENV.parent)
+    names = ("bin/python", "Scripts/python.exe")
+    beside = [comfyui / folder / name for folder in (".venv", "venv") for name in names]
+    return next((path for path in beside if path.exists()), PYTHON)
 
 
 def crash() -> int:

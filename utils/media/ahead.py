@@ -56,7 +56,7 @@ def ahead(
             error = caught
         put(_End(error))
 
-    thread = Thread(target=work, name="wan-animate-ahead", daemon=True)
+    thread = Thread(target=work, name="apixo-ahead", daemon=True)
     thread.start()
     try:
         yield _drain(queue)

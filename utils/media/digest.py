@@ -24,6 +24,8 @@ from .types import Clip, FramesClip, Sound
 
 # Large enough for BLAKE3's threads, small enough to feel a stop and to copy what is strided.
 PIECE_BYTES = 64 * 1024 * 1024
+# Stays in the cache between reading and hashing.
+_READ_BYTES = 2 * 1024 * 1024
 
 
 def picture_digest(image: Tensor, mask: Tensor | None = None) -> str:
@@ -66,7 +68,7 @@ def clip_digest(clip: Clip, *, keep_sound: bool, stop: Event | None = None) -> s
         _add_text(digest, "sound" if keep_sound and clip.sound is not None else "silent")
     else:
         digest = _begin("file")
-        _add_text(digest, _content_digest(clip.source))
+        _add_text(digest, _content_digest(clip.source, stop))
         _add_text(digest, f"window {float(clip.start_s).hex()} {float(clip.duration_s).hex()}")
         own = "own sound" if clip.sound is None else "sound"
         _add_text(digest, own if keep_sound else "silent")
@@ -75,22 +77,30 @@ def clip_digest(clip: Clip, *, keep_sound: bool, stop: Event | None = None) -> s
     return digest.hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path, *, stop: Event | None = None) -> str:
     """Identify a file by its bytes.
+
+    It is read, not mapped: a mapped file that somebody shortens meanwhile ends the process.
 
     Args:
         path: The file.
+        stop: Ends the work early.
 
     Returns:
         64 hexadecimal digits.
 
     Raises:
         DecodeError: The file cannot be read.
+        Stopped: `stop` was set.
     """
+    digest = blake3(max_threads=blake3.AUTO)
     try:
-        if path.stat().st_size == 0:  # nothing to map
-            return blake3().hexdigest()
-        return blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()
+        with path.open("rb", buffering=0) as file:
+            piece = memoryview(bytearray(min(_READ_BYTES, path.stat().st_size + 1)))
+            while count := file.readinto(piece):
+                _look(stop)
+                digest.update(piece[:count])
+            return digest.hexdigest()
     except OSError as error:
         raise DecodeError(
             f"The file {path.name} cannot be read ({error.strerror or error}). "
@@ -98,9 +108,9 @@ def file_digest(path: Path) -> str:
         ) from error
 
 
-def _content_digest(source: Path | BytesIO) -> str:
+def _content_digest(source: Path | BytesIO, stop: Event | None) -> str:
     if isinstance(source, Path):
-        return file_digest(source)
+        return file_digest(source, stop=stop)
     return blake3(source.getbuffer(), max_threads=blake3.AUTO).hexdigest()
 
 
@@ -125,10 +135,15 @@ def _add_tensor(digest: blake3, tensor: Tensor, stop: Event | None) -> None:
     _add_text(digest, "shape " + " ".join(str(extent) for extent in tensor.shape))
     with torch.inference_mode():
         for piece in _pieces(tensor):
-            if stop is not None and stop.is_set():
-                raise Stopped("Stopped while the clip was being identified. Run again to go on.")
+            _look(stop)
             values = to_floats(piece).astype("<f4", copy=False)
             digest.update(values.reshape(-1).view(np.uint8).data)
+
+
+def _look(stop: Event | None) -> None:
+    """Raise `Stopped` when told to."""
+    if stop is not None and stop.is_set():
+        raise Stopped("Stopped while the clip was being identified. Run again to go on.")
 
 
 def _pieces(tensor: Tensor) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""A picture as PNG, on every core.
+"""A picture as PNG, on up to three cores.
 
 Pillow and OpenCV compress on one core, and search for repetitions that grain does not have. Here
 a photograph's rows are predicted from their neighbours and only coded by frequency; drawn art,
@@ -30,7 +30,8 @@ _STREAM_HEADER = b"\x78\x01"
 _ADLER_BASE = 65521
 # Below this a band costs more to hand over than to compress.
 _BAND_BYTES = 256 * 1024
-_BANDS_MOST = 8
+# The caller works on one of them; the service of tasks counts on no more than two threads besides.
+_BANDS_MOST = 3
 _PIECE_BYTES = 128 * 1024
 _SAMPLED_ROWS = 48
 
@@ -61,8 +62,10 @@ def encode_png(rgb: Pixels8) -> bytes:
     rows = rgb.reshape(height, width * 3)
     method = _method_for(rgb)
     bands = list(_bands(height, width * 3))
-    with ThreadPoolExecutor(len(bands)) as pool:
-        parts = list(pool.map(partial(_compressed, rows, method), bands))
+    compressed = partial(_compressed, rows, method)
+    with ThreadPoolExecutor(_BANDS_MOST - 1, thread_name_prefix="apixo-png") as pool:
+        others = [pool.submit(compressed, band) for band in bands[1:]]
+        parts = [compressed(bands[0]), *(other.result() for other in others)]
     header = struct.pack(">IIBBBBB", width, height, 8, _TRUECOLOUR, 0, 0, 0)
     sums = [(adler, size) for _, adler, size in parts]
     data = [_STREAM_HEADER, *(data for data, _, _ in parts), struct.pack(">I", _joined(sums))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -32,19 +31,16 @@ from .spending import Spending
 from .unexpected import report
 from .watch import Progress, Watch
 
-LIMITS = {
-    "ledger": 1,
-    "submit": 4,
-    "poll": 4,
-    "fetch": 3,
-    "upload": 4,
-    "encode": 2 if (os.cpu_count() or 1) >= 8 else 1,
-    "admit": 2,
-}
-"""How much of each kind of work runs at once, the most urgent first."""
+LIMITS = {"ledger": 1, "submit": 3, "poll": 4, "fetch": 3, "upload": 3, "encode": 1, "admit": 2}
+"""How much of each kind of work runs at once, the most urgent first.
 
-WORKERS = 14
-"""With the agenda's thread fifteen, however many tasks there are."""
+What takes long (fetch, upload, encode) leaves three workers to the rest. One encoding at a time
+is no loss: x264 has threads of its own.
+"""
+
+WORKERS = 10
+"""However many tasks there are, sixteen threads in all: the agenda is the eleventh, an upload to
+an object store takes one more (three at once), an encoding at most two more."""
 
 SUBMIT_GRACE_S = 5.0
 """So long the end of the process waits for a submit whose answer is on its way."""
