@@ -83,7 +83,7 @@ def task_inputs() -> list[Any]:
             "resolution",
             options=["480p", "720p"],
             default="480p",
-            tooltip="Size of the result; 720p costs more a second.",
+            tooltip="Size of the result; the price of a second may differ between the two.",
         ),
         io.String.Input(
             "prompt",
