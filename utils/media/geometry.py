@@ -41,6 +41,10 @@ class Geometry:
         width, height = self.target.width, self.target.height
         return Size(height, width) if self.turns % 2 else self.target
 
+    def keeps(self, coded: Size) -> bool:
+        """Whether frames of this size are shown just as they are stored."""
+        return self.upright and coded == self.target
+
     def apply(self, rgb: NDArray[Any]) -> NDArray[Any]:
         """Scale, mirror and turn one frame, shape (H, W, 3), of any integer type."""
         cv2 = opencv()

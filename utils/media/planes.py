@@ -7,6 +7,8 @@ changed between versions, and it places chroma half a pixel to the right.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,9 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from .chroma import Chroma, Plane16, widen
 from .colour import Colour, Matrix, colour_of, yuv_to_rgb
 from .opencv import opencv
-from .types import Size
 
 # Columns and rows of luma to a sample of chroma, and the names that FFmpeg gives them.
 _SAMPLINGS = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411"}
@@ -31,94 +33,107 @@ _SWSCALE_MATRICES = {
 # Numbers of libswscale/swscale.h: bicubic, full chroma in and out, accurate rounding, bit exact.
 _SWSCALE_FLAGS = 0x4 | 0x2000 | 0x4000 | 0x40000 | 0x80000
 _LIMITED, _FULL = 1, 2
-
-Plane16 = NDArray[np.uint16]
+# Few enough for the cache, and for OpenCV not to wake its threads, which the decoder needs.
+_STRIP_PIXELS = 60 * 1024
 
 
 class Converter:
-    """Turns frames into RGB; its buffers serve one frame after the other."""
+    """Turns frames into RGB; its memory serves one frame after the other."""
 
     def __init__(self) -> None:
-        self._buffers: dict[tuple[str, tuple[int, ...]], Plane16] = {}
+        self._form: _Form | None = None
+        self._passes: _Passes | None = None
 
     def to_rgb(self, frame: VideoFrame) -> NDArray[Any]:
-        """A frame as RGB, shape (H, W, 3): uint16 up to 65535, or uint8 where it is stored so.
-
-        What was returned before is overwritten.
-        """
+        """A frame as RGB, shape (H, W, 3): uint16 up to 65535, or uint8 where it is stored so."""
         colour = colour_of(frame)
-        sampling = _sampling(frame.format)
-        if colour.matrix is Matrix.RGB or sampling is None:
-            return _from_rgb(frame, colour)
-        bits = frame.format.components[0].bits
-        if len(frame.format.components) < 3:
-            return _from_grey(frame, colour, bits)
-        if not _is_planar(frame.format):
-            name = f"yuv{sampling}p" + ("" if bits == 8 else f"{bits}le")
-            frame = _unpacked(frame, name, colour)
-        return self._from_planes(frame, colour, bits)
+        planar = _planar(frame, colour)
+        if planar is None:
+            return _interleaved(frame, colour)
+        whole = np.empty((frame.height, frame.width, 3), np.uint16)
+        for rows, rgb in self._passes_for(planar).strips(planar, colour):
+            whole[rows] = rgb
+        return whole
 
-    def _from_planes(self, frame: VideoFrame, colour: Colour, bits: int) -> Plane16:
-        height, width = frame.height, frame.width
-        luma = self._widened("y", frame.planes[0], bits)
-        blue, red = (
-            self._spread(name, self._widened(name, plane, bits), Size(width, height))
-            for name, plane in zip("uv", frame.planes[1:3], strict=True)
+    def write_unit(self, frame: VideoFrame, slot: NDArray[np.float32]) -> None:
+        """Write a frame into a float32 slot of its own size, as 0…1."""
+        colour = colour_of(frame)
+        planar = _planar(frame, colour)
+        if planar is None:
+            write_unit(_interleaved(frame, colour), slot)
+            return
+        for rows, rgb in self._passes_for(planar).strips(planar, colour):
+            write_unit(rgb, slot[rows])
+
+    def _passes_for(self, frame: VideoFrame) -> _Passes:
+        form = _Form.of(frame)
+        if self._passes is None or self._form != form:
+            self._form, self._passes = form, _Passes(form)
+        return self._passes
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What decides over the memory that a conversion takes.
+
+    Attributes:
+        width: Of luma.
+        height: Of luma.
+        bits: Of one number.
+        across: Columns of luma to a sample of chroma.
+        down: Rows of luma to a sample of chroma.
+    """
+
+    width: int
+    height: int
+    bits: int
+    across: int
+    down: int
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> _Form:
+        form = frame.format
+        across, down = 16 // form.chroma_width(16), 16 // form.chroma_height(16)
+        return cls(frame.width, frame.height, form.components[0].bits, across, down)
+
+
+class _Passes:
+    """Everything from planes to RGB, for frames of one form.
+
+    Chroma is brought to full size at once; the rest goes strip by strip, so that what one pass
+    writes the next finds in the core's cache.
+    """
+
+    def __init__(self, form: _Form) -> None:
+        self._form = form
+        self._strips = [
+            slice(first, min(form.height, first + step))
+            for step in [max(1, _STRIP_PIXELS // form.width)]
+            for first in range(0, form.height, step)
+        ]
+        rows, width = self._strips[0].stop, form.width
+        shape = (-(-form.height // form.down), -(-width // form.across))
+        self._blue, self._red = (
+            Chroma(*shape, bits=form.bits, down=form.down, across=form.across) for _ in range(2)
         )
-        merged = opencv().merge([luma, blue, red], self._buffer("yuv", height, width, 3))
-        rgb = self._buffer("rgb", height, width, 3)
-        return opencv().transform(merged, yuv_to_rgb(colour, bits), rgb)
+        self._luma = np.zeros((rows, width), np.uint16)
+        self._yuv = np.zeros((rows, width, 3), np.uint16)
+        self._rgb = np.zeros((rows, width, 3), np.uint16)
 
-    def _buffer(self, name: str, *shape: int) -> Plane16:
-        """Memory that is mapped already: fresh pages would cost as much as the arithmetic."""
-        found = self._buffers.get((name, shape))
-        if found is None:
-            found = self._buffers[name, shape] = np.zeros(shape, np.uint16)
-        return found
-
-    def _widened(self, name: str, plane: Any, bits: int) -> Plane16:
-        """A plane with its largest number near 65535."""
-        height, width = plane.height, plane.width
-        out = self._buffer(name, height, width)
-        if bits > 8:
-            rows = np.frombuffer(plane, "<u2").reshape(height, -1)[:, :width]
-            return np.left_shift(rows, 16 - bits, out=out)
-        rows = np.frombuffer(plane, np.uint8).reshape(height, -1)[:, :width]
-        # As the high byte of each pair: much faster than a conversion.
-        zeros = self._buffer("zeros", height, width).view(np.uint8)[:, :width]
-        opencv().merge([zeros, rows], out.view(np.uint8).reshape(height, width, 2))
-        return out
-
-    def _spread(self, name: str, chroma: Plane16, size: Size) -> Plane16:
-        """Chroma at the size of luma, from where H.264 and MPEG-2 place it.
-
-        That is between the rows, and on the left of each pair of columns.
-        """
-        if chroma.shape[0] < size.height:
-            chroma = self._rows_doubled(name, chroma)
-        while chroma.shape[1] < size.width:
-            chroma = self._columns_doubled(name, chroma)
-        return chroma[: size.height, : size.width]
-
-    def _rows_doubled(self, name: str, chroma: Plane16) -> Plane16:
-        cv2 = opencv()
-        height, width = chroma.shape
-        rows = self._buffer(name, height, 2, width)
-        rows[0, 0], rows[-1, 1] = chroma[0], chroma[-1]
-        if height > 1:
-            cv2.addWeighted(chroma[1:], 0.75, chroma[:-1], 0.25, 0.0, dst=rows[1:, 0])
-            cv2.addWeighted(chroma[:-1], 0.75, chroma[1:], 0.25, 0.0, dst=rows[:-1, 1])
-        return rows.reshape(2 * height, width)
-
-    def _columns_doubled(self, name: str, chroma: Plane16) -> Plane16:
-        cv2 = opencv()
-        height, width = chroma.shape
-        between = self._buffer("between", height, width)
-        between[:, -1] = chroma[:, -1]
-        if width > 1:
-            cv2.addWeighted(chroma[:, :-1], 0.5, chroma[:, 1:], 0.5, 0.0, dst=between[:, :-1])
-        pairs = self._buffer(name, height, width, 2)
-        return cv2.merge([chroma, between], pairs).reshape(height, 2 * width)
+    def strips(self, frame: VideoFrame, colour: Colour) -> Iterator[tuple[slice, Plane16]]:
+        """Rows and their RGB; each strip overwrites the one before."""
+        cv2, form = opencv(), self._form
+        matrix = yuv_to_rgb(colour, form.bits)
+        kind = "<u2" if form.bits > 8 else "u1"
+        luma, blue, red = (_view(frame, index, kind) for index in range(3))
+        blue, red = self._blue.of(blue), self._red.of(red)
+        for rows in self._strips:
+            count = rows.stop - rows.start
+            own = self._luma[:count]
+            widen(luma[rows], form.bits, own)
+            chroma = (blue[rows, : form.width], red[rows, : form.width])
+            yuv = cv2.merge([own, *chroma], self._yuv[:count])
+            yield rows, cv2.transform(yuv, matrix, self._rgb[:count])
 
 
 def to_rgb(frame: VideoFrame) -> NDArray[Any]:
@@ -128,9 +143,26 @@ def to_rgb(frame: VideoFrame) -> NDArray[Any]:
 
 def write_unit(rgb: NDArray[Any], slot: NDArray[np.float32]) -> None:
     """Write RGB of any integer type into a float32 slot of the same shape, as 0…1."""
-    cv2 = opencv()
-    scale = 1.0 / float(np.iinfo(rgb.dtype).max)
-    cv2.addWeighted(rgb, scale, rgb, 0.0, 0.0, dst=slot, dtype=cv2.CV_32F)
+    scale = np.float32(1.0 / np.iinfo(rgb.dtype).max)
+    np.multiply(rgb, scale, out=slot, dtype=np.float32)
+
+
+def _planar(frame: VideoFrame, colour: Colour) -> VideoFrame | None:
+    """A frame of luma and chroma as three planes; None where it is something else."""
+    sampling = _sampling(frame.format)
+    if colour.matrix is Matrix.RGB or sampling is None or len(frame.format.components) < 3:
+        return None
+    if _is_planar(frame.format):
+        return frame
+    bits = frame.format.components[0].bits
+    return _unpacked(frame, f"yuv{sampling}p" + ("" if bits == 8 else f"{bits}le"), colour)
+
+
+def _interleaved(frame: VideoFrame, colour: Colour) -> NDArray[Any]:
+    """What has no three planes: RGB of any kind, or grey."""
+    if colour.matrix is Matrix.RGB or _sampling(frame.format) is None:
+        return _from_rgb(frame, colour)
+    return _from_grey(frame, colour, frame.format.components[0].bits)
 
 
 def _sampling(form: VideoFormat) -> str | None:

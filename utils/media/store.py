@@ -15,7 +15,9 @@ from torch import Tensor
 from ..errors import MemoryShortError
 from .geometry import Geometry
 from .memory import Reservation, free_bytes
+from .pages import PagesAhead
 from .planes import Converter, write_unit
+from .types import Size
 
 _AHEAD = 4
 _CHANNELS = 3
@@ -41,11 +43,13 @@ class FrameStore:
         self._reservation = reservation
         self._converter = Converter()
         self._frames = allocate(count, geometry)
+        self._pages = PagesAhead(self._frames)
         self._queue: Queue[tuple[VideoFrame, int, int] | None] = Queue(_AHEAD)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="apixo-frames", daemon=True)
 
     def __enter__(self) -> FrameStore:
+        self._pages.__enter__()
         self._thread.start()
         return self
 
@@ -57,6 +61,7 @@ class FrameStore:
     ) -> None:
         self._queue.put(None)
         self._thread.join()
+        self._pages.__exit__()
         if self._error is not None and error is None:
             raise self._error
 
@@ -83,8 +88,12 @@ class FrameStore:
                 self._error = error
 
     def _write(self, frame: VideoFrame, first: int, count: int) -> None:
+        self._pages.wait_for(first + count)
         slot = self._frames[first]
-        write_unit(self._geometry.apply(self._converter.to_rgb(frame)), slot)
+        if self._geometry.keeps(Size(frame.width, frame.height)):
+            self._converter.write_unit(frame, slot)
+        else:
+            write_unit(self._geometry.apply(self._converter.to_rgb(frame)), slot)
         for place in range(first + 1, first + count):
             self._frames[place] = slot
         self._reservation.filled(count * slot.nbytes)
