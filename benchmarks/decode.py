@@ -6,7 +6,10 @@ part left behind is counted.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -107,6 +110,47 @@ def rival_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
             )
 
 
+def warm_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
+    """The same computing without page faults, for all alike: what a process frees it keeps.
+
+    What the first touch of memory costs differs from machine to machine by a factor of ten, and
+    whoever holds a clip twice pays it twice; here that is left out on both sides.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    kept = (
+        "glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776"
+    )
+    for width, height, seconds in CASES:
+        clip = clip_of(folder, width, height, seconds)
+        said = subprocess.run(
+            [sys.executable, __file__, "--warm", str(clip), str(rounds)],
+            env={**os.environ, "GLIBC_TUNABLES": kept},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        taken = json.loads(said.stdout.splitlines()[-1])
+        for name in list(taken)[1:]:
+            ratio, least = taken[name] / taken["ours"], AT_LEAST.get(name)
+            yield meter.row(
+                f"decode {width}x{height} {seconds} s, {name}, memory kept",
+                ours_s=taken["ours"],
+                other_s=taken[name],
+                wanted="" if least is None else f"at least {least}",
+                kept=None if least is None else ratio >= least,
+                counts="pure computing, memory touched before on both sides",
+            )
+
+
+def time_warm(clip: Path, rounds: int) -> dict[str, float]:
+    """Medians after one round that touches the memory."""
+    contenders = {"ours": partial(decode, clip)}
+    contenders |= {name: partial(work, clip) for name, work in rivals.found().items()}
+    meter.in_turns(contenders, 1)
+    return meter.in_turns(contenders, rounds)
+
+
 def peak_in_child(name: str, clip: Path) -> int:
     """Peak memory of one decoding, in a process that has done nothing else."""
     processes = multiprocessing.get_context("spawn")
@@ -174,13 +218,18 @@ def _alone(name: str, **more: object) -> meter.Row:
     return {"name": name, **known, **more}
 
 
-def rows(folder: Path, rounds: int = meter.ROUNDS) -> list[meter.Row]:
+def rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
     """All but the long one, which wants the machine to itself."""
-    return [*bare_rows(folder, rounds), *rival_rows(folder, rounds), *memory_rows(folder)]
+    yield from bare_rows(folder, rounds)
+    yield from warm_rows(folder, rounds)
+    yield from rival_rows(folder, rounds)
+    yield from memory_rows(folder)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:2] == ["--warm"]:
+    print(json.dumps(time_warm(Path(sys.argv[2]), int(sys.argv[3]))))
+elif __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         wanted = {name: work for name, work in globals().items() if name.endswith("_rows")}
         for name in sys.argv[1:] or wanted:
-            meter.show(list(wanted[name](Path(place))))
+            meter.show(wanted[name](Path(place)))

@@ -239,18 +239,16 @@ def growth_rows(folder: Path) -> Iterator[meter.Row]:
         }
 
 
-def rows(folder: Path, rounds: int = meter.ROUNDS) -> list[meter.Row]:
+def rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
     """All of the above."""
-    return [
-        *copy_rows(folder, 2 * rounds),
-        *quality_rows(folder),
-        *growth_rows(folder),
-        *speed_rows(folder, rounds),
-    ]
+    yield from copy_rows(folder, 2 * rounds)
+    yield from quality_rows(folder)
+    yield from growth_rows(folder)
+    yield from speed_rows(folder, rounds)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         wanted = {name: work for name, work in globals().items() if name.endswith("_rows")}
         for name in sys.argv[1:] or wanted:
-            meter.show(list(wanted[name](Path(place))))
+            meter.show(wanted[name](Path(place)))

@@ -68,9 +68,10 @@ def file_rows(folder: Path, rounds: int = 2 * meter.ROUNDS) -> Iterator[meter.Ro
     )
 
 
-def rows(folder: Path, rounds: int = meter.ROUNDS) -> list[meter.Row]:
+def rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
     """All of the above."""
-    return [*file_rows(folder, 2 * rounds), *frames_rows(folder, rounds)]
+    yield from file_rows(folder, 2 * rounds)
+    yield from frames_rows(folder, rounds)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -73,7 +73,14 @@ def row(name: str, *, ours_s: float, other_s: float, **more: object) -> Row:
     return {**known, "ours_peak": None, "other_peak": None, **more}
 
 
-def show(rows: list[Row]) -> None:
-    """Print rows as they will be written."""
+def shown(rows: Iterable[Row]) -> Iterator[Row]:
+    """Print rows as they come and as they will be written."""
     for one in rows:
-        print("  ".join(f"{key}={value}" for key, value in one.items()))
+        print("  ".join(f"{key}={value}" for key, value in one.items()), flush=True)
+        yield one
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print rows as they come."""
+    for _ in shown(rows):
+        pass

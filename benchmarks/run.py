@@ -13,7 +13,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,18 @@ import psutil
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
 COLUMNS = ("name", "ours_s", "other_s", "ratio", "ours_peak", "other_peak")
-Part = Callable[[Path, int], list[meter.Row]]
+Part = Callable[[Path, int], Iterator[meter.Row]]
 
 
 def _part(module: str, *names: str) -> Part:
     """The named measurements of a module, or all of them; imported when they are wanted."""
 
-    def work(folder: Path, rounds: int) -> list[meter.Row]:
+    def work(folder: Path, rounds: int) -> Iterator[meter.Row]:
         found = import_module(module)
         if not names:
-            return list(found.rows(folder, rounds))
-        return [row for name in names for row in getattr(found, name)(folder)]
+            yield from found.rows(folder, rounds)
+        for name in names:
+            yield from getattr(found, name)(folder)
 
     return work
 
@@ -44,10 +45,10 @@ PARTS: dict[str, Part] = {
     "decode": _part("decode"),
     "decode growth": _part("decode", "growth_rows"),
     "decode long": _part("decode", "long_rows"),
-    "colour": lambda _folder, _rounds: import_module("colour").rows(),
+    "colour": _part("colour"),
     "encode": _part("encode"),
     "identity": _part("identity"),
-    "pictures": lambda _folder, rounds: list(import_module("pictures").rows(rounds)),
+    "pictures": _part("pictures"),
 }
 
 
@@ -153,11 +154,10 @@ def main() -> int:
         for name in asked.parts or PARTS:
             print(f"== {name}", flush=True)
             before = noise()
-            rows = PARTS[name](Path(place), asked.rounds)
+            rows = list(meter.shown(PARTS[name](Path(place), asked.rounds)))
             known[name] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
                            "rounds": asked.rounds, "noise_before": before,
                            "noise_after": noise(), "rows": rows}  # fmt: skip
-            meter.show(rows)
             part = RESULTS.with_suffix(".part")
             part.write_text(json.dumps(_flat(known), indent=1, ensure_ascii=False), "utf-8")
             part.replace(RESULTS)
