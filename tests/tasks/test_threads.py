@@ -7,8 +7,10 @@ import threading
 import pytest
 from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
 from apixo_wan_animate.utils.tasks.pool import Pool
+from apixo_wan_animate.utils.tasks.service import LIMITS, QUICK, WORKERS
 
 from .clocks import FastClock, HandClock
+from .world import until
 
 
 def test_a_thousand_pieces_of_work_need_no_more_threads_than_allowed():
@@ -60,6 +62,46 @@ def test_long_work_of_one_kind_does_not_hold_up_another():
     assert quick.wait(5)
     release.set()
     pool.stop(timeout_s=5)
+
+
+def test_what_is_put_in_one_breath_does_not_wait_for_the_one_thread_that_is_idle():
+    pool = Pool({"long": 1, "quick": 1}, workers=2, name="test-pool")
+    pool.put("quick", lambda: None)
+    until(lambda: pool._idle == 1)
+    release, quick = threading.Event(), threading.Event()
+    with pool._changed:  # the idle thread cannot wake up in between
+        pool.put("long", lambda: release.wait(20))
+        pool.put("quick", quick.set)
+    assert quick.wait(5)
+    release.set()
+    pool.stop(timeout_s=5)
+
+
+def test_while_everything_slow_hangs_asking_and_the_ledger_go_on():
+    pool = Pool(LIMITS, workers=WORKERS, name="test-pool", quick=QUICK)
+    release, hanging = threading.Event(), threading.Semaphore(0)
+
+    def hang():
+        hanging.release()
+        release.wait(20)
+
+    for kind in set(LIMITS) - QUICK:
+        for _ in range(5):
+            pool.put(kind, hang)
+    for _ in range(WORKERS - 1):
+        assert hanging.acquire(timeout=5)
+    seen = {kind: threading.Event() for kind in QUICK}
+    for kind, event in seen.items():
+        pool.put(kind, event.set)
+    assert all(event.wait(5) for event in seen.values())
+    release.set()
+    pool.stop(timeout_s=5)
+
+
+def test_what_is_put_after_the_end_says_so():
+    pool = Pool({"a": 1}, workers=1, name="test-pool")
+    pool.stop(timeout_s=5)
+    assert not pool.put("a", lambda: None)
 
 
 def test_work_that_breaks_does_not_take_its_thread_along(caplog):

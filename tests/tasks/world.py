@@ -73,15 +73,17 @@ class World:
 
     Args:
         folder: For everything.
+        request_threads: How many requests the service answers, or holds, at once.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, request_threads: int = 3) -> None:
         self.folder = folder
         self.plan = FaultPlan()
         self.remote = PracticeService(
             SystemClock(),
             folder=folder / "remote",
             faults=lambda asked, route, handle: self.plan(asked, route, handle),
+            request_threads=request_threads,
         )
         self.origin = self.remote.start()
         self.environ: dict[str, str] = {

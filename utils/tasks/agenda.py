@@ -20,7 +20,7 @@ class Entry:
 
     due: float
     number: int
-    call: Callable[[], None] | None = field(compare=False)
+    call: Callable[[], object] | None = field(compare=False)
 
     def cancel(self) -> None:
         """Forget it."""
@@ -45,7 +45,7 @@ class Agenda:
         self._thread: threading.Thread | None = None
         self._stopped = False
 
-    def after(self, delay_s: float, call: Callable[[], None]) -> Entry:
+    def after(self, delay_s: float, call: Callable[[], object]) -> Entry:
         """Call something later.
 
         Args:
@@ -85,7 +85,7 @@ class Agenda:
             except Exception as error:  # noqa: BLE001 - the top of a thread
                 report(error)
 
-    def _next(self) -> tuple[Callable[[], None] | None, float]:
+    def _next(self) -> tuple[Callable[[], object] | None, float]:
         """What is due, or how long until something is."""
         with self._lock:
             while self._heap:

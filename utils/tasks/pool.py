@@ -19,11 +19,20 @@ class Pool:
         limits: How many pieces of each kind may run at once; earlier kinds go first.
         workers: The most threads.
         name: How the threads are called.
+        quick: Kinds whose work is short; all others together leave a thread to them.
     """
 
-    def __init__(self, limits: Mapping[str, int], *, workers: int, name: str) -> None:
+    def __init__(
+        self,
+        limits: Mapping[str, int],
+        *,
+        workers: int,
+        name: str,
+        quick: frozenset[str] = frozenset(),
+    ) -> None:
         self._limits = dict(limits)
         self._workers = workers
+        self._slow = frozenset(limits) - quick if quick else frozenset[str]()
         self._name = name
         self._waiting: dict[str, collections.deque[Callable[[], None]]] = {
             kind: collections.deque() for kind in limits
@@ -34,19 +43,14 @@ class Pool:
         self._stopped = False
         self._changed = threading.Condition()
 
-    def put(self, kind: str, work: Callable[[], None]) -> None:
-        """Run `work` as soon as its kind has room; after `stop` it is dropped."""
+    def put(self, kind: str, work: Callable[[], None]) -> bool:
+        """Run `work` as soon as its kind has room; False after `stop`, when it is dropped."""
         with self._changed:
             if self._stopped:
-                return
+                return False
             self._waiting[kind].append(work)
-            if self._idle == 0 and len(self._threads) < self._workers:
-                name = f"{self._name}-{len(self._threads) + 1}"
-                thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._threads.add(thread)
-                thread.start()
-            else:
-                self._changed.notify()
+            self._call()
+            return True
 
     def stop(self, *, timeout_s: float) -> None:
         """Drop what waits, and wait a little for what runs."""
@@ -65,6 +69,27 @@ class Pool:
         """How many pieces of a kind wait for room."""
         with self._changed:
             return len(self._waiting[kind])
+
+    def _call(self) -> None:
+        """Have one thread more look at what waits."""
+        if self._idle or len(self._threads) >= self._workers:
+            self._changed.notify()
+            return
+        name = f"{self._name}-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread.start()
+        self._threads.add(thread)
+
+    def _runnable(self) -> str | None:
+        """The first kind that has work, and room for it."""
+        slow = sum(self._running[kind] for kind in self._slow)
+        for kind, waiting in self._waiting.items():
+            if not waiting or self._running[kind] >= self._limits[kind]:
+                continue
+            if kind in self._slow and slow >= self._workers - 1:
+                continue
+            return kind
+        return None
 
     def _work(self) -> None:
         thread = threading.current_thread()
@@ -85,10 +110,14 @@ class Pool:
         with self._changed:
             until = time.monotonic() + _IDLE_S
             while not self._stopped:
-                for kind, waiting in self._waiting.items():
-                    if waiting and self._running[kind] < self._limits[kind]:
-                        self._running[kind] += 1
-                        return kind, waiting.popleft()
+                if (kind := self._runnable()) is not None:
+                    self._running[kind] += 1
+                    work = self._waiting[kind].popleft()
+                    # One call may have been for several pieces: an idle thread counts as idle
+                    # until it has woken up.
+                    if self._runnable() is not None:
+                        self._call()
+                    return kind, work
                 left_s = until - time.monotonic()
                 if left_s <= 0:
                     break

@@ -38,6 +38,9 @@ What takes long (fetch, upload, encode) leaves three workers to the rest. One en
 is no loss: x264 has threads of its own.
 """
 
+QUICK = frozenset({"ledger", "poll"})
+"""Even while every submit hangs too, these have a worker."""
+
 WORKERS = 10
 """However many tasks there are, sixteen threads in all: the agenda is the eleventh, an upload to
 an object store takes one more (three at once), an encoding at most two more."""
@@ -93,7 +96,7 @@ class TaskService:
         self._house: House | None = None
         self._stopped = False
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        self._pool = Pool(LIMITS, workers=WORKERS, name="apixo-tasks")
+        self._pool = Pool(LIMITS, workers=WORKERS, name="apixo-tasks", quick=QUICK)
         self._agenda = Agenda(clock, name="apixo-agenda")
         self._remotes = Remotes(
             settings,
