@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ..utils.errors import Stopped
+from ..utils.errors import LedgerError, Stopped
 from ..utils.tasks.parts import Hosted
 from ..utils.tasks.rows import TaskRow
 from ..utils.tasks.sharing import Share
@@ -116,8 +116,11 @@ def _usually(task: Watch | Share) -> str:
     row = task.accepted() if isinstance(task, Watch) else None
     if row is None or row.billable_s is None:
         return ""
-    spending = service().spending
-    found = spending.usual_s(row.kind, resolution=row.resolution, billable_s=row.billable_s)
+    try:
+        spending = service().spending
+        found = spending.usual_s(row.kind, resolution=row.resolution, billable_s=row.billable_s)
+    except (LedgerError, Stopped):  # only a word; the task goes on
+        return ""
     return span(*found) if found else ""
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from apixo_wan_animate.utils.errors import Stopped, TaskTimeoutError
+from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.states import State
 from apixo_wan_animate.utils.tasks.watch import timed_out
 
@@ -178,6 +179,25 @@ def test_a_node_that_waited_before_anything_was_sent_is_told_so(world, gate):
     watch = world.service().start(request())
     assert gate.reached.wait(10)
     assert "not submitted" in str(timed_out(watch, waited_minutes=60))
+
+
+def test_a_node_that_waited_while_the_service_is_busy_is_not_told_that_it_goes_on(world):
+    world.plan.add("submit", instead(429, headers={"Retry-After": "300"}), times=9)
+    watch = world.service().start(request())
+    until(lambda: "busy" in watch.progress.note)
+    told = str(timed_out(watch, waited_minutes=5))
+    assert "not submitted" in told
+    assert "busy" in told
+    watch.leave()
+    until(lambda: world.rows() == [])
+    assert world.accepted == 0
+
+
+def test_a_node_that_waited_while_the_answer_is_outstanding_is_told_that_it_goes_on(world, gate):
+    world.plan.add("submit", gate)
+    watch = world.service().start(request())
+    assert gate.reached.wait(10)
+    assert "goes on" in str(timed_out(watch, waited_minutes=5))
 
 
 def test_stopping_while_a_submit_is_under_way_waits_for_its_answer(world, gate):

@@ -165,6 +165,15 @@ def test_practice_tasks_of_a_dead_process_have_failed(ledger, other):
     assert {other.row(r.id).state for r in (sending, waiting)} == {State.FAILED}
 
 
+@pytest.mark.parametrize("state", [State.PREPARING, State.SUBMITTED])
+def test_a_candidate_is_only_noted_where_the_task_id_is_still_open(ledger, state):
+    row, _ = ledger.admit(new())
+    if state is State.SUBMITTED:
+        ledger.sending(row.id, daily_limit_s=None)
+        ledger.submitted(row.id, "t-1")
+    assert ledger.suggest(row.id, "t-2").candidate == ""
+
+
 # Settling by hand
 
 
@@ -265,6 +274,27 @@ def test_yesterday_does_not_count(ledger, clock):
     clock.advance(25 * 3600)
     row, _ = ledger.admit(new("f2"))
     assert ledger.sending(row.id, daily_limit_s=7).state is State.SENDING
+
+
+def test_the_day_ends_at_local_midnight_and_not_a_second_before(ledger, clock):
+    _, end = local_day(clock.now())
+    clock.advance(end - clock.now() - 1)
+    accepted(ledger, "f1", "t-1")
+    row, _ = ledger.admit(new("f2"))
+    with pytest.raises(LimitError, match="and 7 s of"):
+        ledger.sending(row.id, daily_limit_s=13)
+    clock.advance(1)
+    assert ledger.sending(row.id, daily_limit_s=7).state is State.SENDING
+
+
+def test_an_adopted_task_counts_on_the_day_of_its_submit(ledger, clock):
+    row = unknown(ledger, "f1")
+    ledger.bind(row.id, "t-1", note="")
+    fresh, _ = ledger.admit(new("f2"))
+    with pytest.raises(LimitError, match="and 7 s of"):
+        ledger.sending(fresh.id, daily_limit_s=13)
+    clock.advance(25 * 3600)
+    assert ledger.sending(fresh.id, daily_limit_s=7).state is State.SENDING
 
 
 def test_practice_neither_counts_nor_is_limited(ledger):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 
@@ -232,6 +233,72 @@ def test_a_callback_brings_the_result_sooner_than_asking_would(world):
     until(lambda: world.remote.tasks()[0].state == "success")
     assert service.callback(*called_back(task))
     assert outcome(watch).row.state is State.COLLECTED
+
+
+def test_a_callback_that_overtakes_the_answer_leaves_no_trace_when_the_answer_comes(world, gate):
+    with_callback(world)
+    service = world.service()
+
+    def answered_late(asked, handle):
+        reply = handle()
+        gate(asked, lambda: None)
+        return reply
+
+    world.plan.add("submit", answered_late)
+    watch = service.start(request())
+    assert gate.reached.wait(20)
+    (task,) = world.dashboard()
+    assert service.callback(*called_back(task))
+    assert world.only_row().candidate == task["taskId"]
+    gate.open()
+    row = outcome(watch).row
+    assert (row.candidate, row.task_id) == ("", task["taskId"])
+    assert service.callback(*called_back(task)), "it is repeated up to three times"
+    assert (world.only_row().candidate, world.submits) == ("", 1)
+
+
+def test_callbacks_with_hundreds_of_candidates_bind_none_and_ask_for_one_at_a_time(world):
+    with_callback(world)
+    service = world.service()
+    _, task = lose_one(world, service)
+    before = world.remote.counts["status"]
+    for n in range(300):
+        assert service.callback(*called_back(task, task_id=f"practice-{n:06}"))
+    assert world.only_row().state is State.UNKNOWN
+    assert world.remote.counts["status"] - before < 60
+    assert service.callback(*called_back(task))
+    assert world.wait_for(State.COLLECTED).task_id == task["taskId"]
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_adopting_and_a_callback_and_abandoning_at_once_leave_one_row_and_one_file(world):
+    with_callback(world)
+    service = world.service()
+    row, task = lose_one(world, service)
+    start = threading.Barrier(3)
+
+    def adopting():
+        start.wait()
+        with contextlib.suppress(InputError):
+            service.adopt(row.id, task["taskId"])
+
+    def calling():
+        start.wait()
+        service.callback(*called_back(task))
+
+    def abandoning():
+        start.wait()
+        with contextlib.suppress(InputError):
+            service.abandon(row.id)
+
+    threads = [threading.Thread(target=work) for work in (adopting, calling, abandoning)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert world.wait_for(State.COLLECTED).task_id == task["taskId"]
+    assert outcome(service.start(request())).reused
+    assert (world.submits, world.accepted) == (1, 1)
 
 
 def test_the_users_own_callback_address_is_passed_on_as_it_is(world):

@@ -113,7 +113,7 @@ TEMPORARY_SERVICES = (
 )
 """In the order in which they are tried.
 
-Source: issue 4; litterbox.catbox.moe/tools.php, uguu.se/api and tmpfiles.org/api, as public
+Source: litterbox.catbox.moe/tools.php, uguu.se/api and tmpfiles.org/api, as public
 clients use them, read 2026-11-23. tmpfiles.org deletes after an hour unless `expire` is sent.
 """
 

@@ -29,7 +29,7 @@ from .settle import CALLBACK_PATH
 from .states import State
 from .submit import unknown_fate
 from .unexpected import as_ours
-from .watch import Outcome, Watch
+from .watch import Outcome, Watch, shutting_down
 
 _AGAIN_S = 0.05
 
@@ -103,7 +103,8 @@ class Admission:
             except Exception as error:  # noqa: BLE001 - the top of this request's way
                 watch.fail(as_ours(error))
 
-        self._desk.pool.put("admit", stage)
+        if not self._desk.pool.put("admit", stage):
+            watch.fail(shutting_down())
 
     def _again(self, watch: Watch, work: Callable[[], None]) -> None:
         self._desk.agenda.after(_AGAIN_S, lambda: self._put(watch, work))

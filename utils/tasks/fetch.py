@@ -16,6 +16,7 @@ from ..errors import (
     DecodeError,
     HostingError,
     InputError,
+    LedgerError,
     MediaError,
     RejectedError,
     SettingsError,
@@ -174,12 +175,9 @@ class Fetcher:
     def _keep(self, trying: _Trying, part: Path, *, info: ClipInfo, url: str) -> None:
         """Give the file its sound and its name, then its place in the ledger."""
         job, row = trying.job, trying.job.row
-        sound = self._desk.sounds / row.sound
         voiced = part.with_name(f"{part.name}.mp4")
         try:
-            if row.keep_sound and info.sound is None and row.sound and sound.is_file():
-                add_sound(part, sound, voiced, stop=self._desk.stopping)
-                info = verify(voiced)
+            info, warning = self._give_sound(row, part, voiced, info=info)
             whole = voiced if voiced.exists() else part
             _sync(whole)
             file = _put_in_place(whole, part.with_name(result_name(row, info)))
@@ -188,17 +186,45 @@ class Fetcher:
         note = describe_result(row, info, file=file, now=self._desk.clock.now())
         write_whole(file.with_suffix(".json"), note)
         place = file.relative_to(self._desk.folders.output).as_posix()
+        known = {"file": place, **({"note": warning} if warning else {})}
         if trying.again:
-            job.update(self._desk.ledger.note(row.id, file=place))
+            job.update(self._desk.ledger.note(row.id, **known))
         else:
-            job.update(self._desk.ledger.step(row.id, State.COLLECTED, file=place))
+            job.update(self._desk.ledger.step(row.id, State.COLLECTED, **known))
         job.show("done")
-        warnings = job.warnings
+        warnings = (*job.warnings, warning) if warning else job.warnings
         job.finish(Outcome(job.row, file, trying.again, url, warnings))
+
+    def _give_sound(
+        self, row: TaskRow, part: Path, voiced: Path, *, info: ClipInfo
+    ) -> tuple[ClipInfo, str]:
+        """Put the source's sound back; a result without it is better than none.
+
+        Returns:
+            What the result holds, and a sentence where the sound could not be put back.
+
+        Raises:
+            TransportError: The disk is full.
+        """
+        sound = self._desk.sounds / row.sound
+        if not (row.keep_sound and info.sound is None and row.sound and sound.is_file()):
+            return info, ""
+        _room(part.parent, needed_bytes=part.stat().st_size)
+        try:
+            add_sound(part, sound, voiced, stop=self._desk.stopping)
+            return verify(voiced), ""
+        except (MediaError, OSError, ValueError) as error:
+            report(error)
+            voiced.unlink(missing_ok=True)
+            return info, "The clip's sound could not be put back; add it from the source."
 
     def _disappointed(self, trying: _Trying, error: Exception) -> None:
         """Try again later; nodes are told after a minute, and the row after a week."""
         job = trying.job
+        if self._is_forgotten(job.row.id):
+            job.fail(RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
+            self._desk.done(job)
+            return
         ours = self._explain(job.row, error)
         waited_s = self._desk.clock.monotonic() - trying.began
         gone = _is_gone(error)
@@ -222,6 +248,13 @@ class Fetcher:
             self.poke(row_id)
 
         self._waiting[row_id] = (trying, self._desk.agenda.after(delay_s, due))
+
+    def _is_forgotten(self, row_id: int) -> bool:
+        """Whether nobody wants the file any more."""
+        try:
+            return self._desk.ledger.row(row_id) is None
+        except LedgerError:
+            return False
 
     def _explain(self, row: TaskRow, error: Exception) -> WanAnimateError:
         if isinstance(error, WanAnimateError):
@@ -250,14 +283,14 @@ class Fetcher:
         self._desk.done(job)
 
 
-def _room(folder: Path) -> int:
+def _room(folder: Path, *, needed_bytes: int = 1) -> int:
     """The largest file that may come.
 
     Raises:
         TransportError: The disk is as good as full.
     """
     room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
-    if room <= 0:
+    if room < needed_bytes:
         raise TransportError(
             "The disk of the output folder is full. Make room; the file is fetched then."
         )

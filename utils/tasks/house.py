@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..clock import Clock
-from ..errors import SettingsError, Stopped, TaskError, WanAnimateError
+from ..errors import LedgerError, SettingsError, TaskError, WanAnimateError
 from ..settings import Folders, SettingsStore
 from ..transport import Transport
 from .admission import Admission, Stages
@@ -36,6 +36,7 @@ from .states import ACCEPTED, State
 from .submit import Submitter
 from .tidy import Tidy
 from .unexpected import report
+from .watch import shutting_down
 
 REQUESTS_PER_MINUTE = 1500
 REQUEST_BURST = 60
@@ -43,6 +44,8 @@ REQUEST_BURST = 60
 
 SCAN_S = 4.0
 """So often rows are sought whose process has died, or that a command has adopted."""
+
+_VANISH_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,12 @@ class House:
         self.poller = Poller(self.desk, succeeded=lambda job: self.fetcher.add(job))
         self.fetcher = Fetcher(self.desk, collected=self._done)
         self.settler = Settler(self.desk, bound=self._bound, poke=self.poller.poke)
-        self.submitter = Submitter(self.desk, accepted=self.poller.add, settle=self.settler.look)
+        self.submitter = Submitter(
+            self.desk,
+            renew=self._renew,
+            accepted=self.poller.add,
+            settle=self.settler.look,
+        )
         self.preparer = Preparer(self.desk, ready=self.submitter.add)
         self.sharer = Sharer(self.desk, self.preparer)
         self.admission = Admission(self.desk, self._stages())
@@ -140,6 +148,10 @@ class House:
         )
         return self.table.add(job)
 
+    def _renew(self, job: Job) -> None:
+        """A job has waited until its links are about to die."""
+        self.preparer.renew(job)
+
     def _follow(self, row: TaskRow) -> Job:
         """Take up an accepted row of ours."""
         job = Job(
@@ -165,14 +177,23 @@ class House:
             self._follow(row)
 
     def _drop(self, job: Job) -> None:
-        """Nothing was sent for this job: its row and its files vanish."""
+        """Nothing was sent for this job: its row and its files vanish; never raises."""
         job.stop.set()
         self.preparer.leave(job)
         if self.table.remove(job):
-            try:
-                self.desk.ledger.vanish(job.row.id)
-            finally:
-                self.tidy.forget(job.row)
+            self._vanish(job.row)
+
+    def _vanish(self, row: TaskRow) -> None:
+        """Delete a row, however long the ledger is held; whoever waits is told meanwhile."""
+        try:
+            self.desk.ledger.vanish(row.id)
+        except LedgerError as error:
+            report(error)
+            self._ground.agenda.after(
+                _VANISH_AGAIN_S, lambda: self._ground.pool.put("ledger", lambda: self._vanish(row))
+            )
+        else:
+            self.tidy.forget(row)
 
     def _done(self, job: Job) -> None:
         """This process has nothing more to do for a job."""
@@ -181,12 +202,14 @@ class House:
 
     def let_go(self, row: TaskRow) -> None:
         """The user has forgotten a row: stop working on it."""
-        self.tidy.forget(row)
         job = self.table.get(row.id)
         self.poller.drop(row.id)
         self.fetcher.drop(row.id)
         if job is not None and self.table.remove(job):
+            job.stop.set()
+            self.preparer.leave(job)
             job.fail(TaskError(f"Row {row.id} was forgotten. Run again.", task_id=row.task_id))
+        self.tidy.forget(row)
 
     # Rows of processes that are gone
 
@@ -231,20 +254,26 @@ class House:
         self._ground.pool.put("ledger", self._first_scan)
 
     def _first_scan(self) -> None:
+        try:
+            self._clear_up()
+        except Exception as error:  # noqa: BLE001 - what others left must be scanned for
+            report(error)
+        self._scan_on()
+
+    def _clear_up(self) -> None:
         for owner in self._ownership.sweep():
             self._clear_after(owner)
         self.desk.shelf.sweep()
         for row in self.desk.ledger.in_states({State.UNKNOWN}):
             if row.practice:  # its service ended with the process that had it
                 self.desk.ledger.lose(row)
-        self._scan_on()
 
     def _scan_on(self) -> None:
         if self._stopping.is_set():
             return
         try:
             self.scan()
-        except WanAnimateError as error:
+        except Exception as error:  # noqa: BLE001 - the next scan may succeed
             report(error)
         self._ground.agenda.after(SCAN_S, lambda: self._ground.pool.put("ledger", self._scan_on))
 
@@ -253,6 +282,7 @@ class House:
     def stop_working(self) -> None:
         """Tell everything under way to stop soon."""
         self._stopping.set()
+        self.sharer.stop()
         for job in self.table.all():
             if job.row.state is State.PREPARING:
                 job.stop.set()
@@ -268,7 +298,7 @@ class House:
             if job.row.state is State.PREPARING:
                 with suppress(WanAnimateError):
                     self._drop(job)
-            job.fail(Stopped("ComfyUI is shutting down. Run again after its next start."))
+            job.fail(shutting_down())
         self._database.close()
         self._ownership.release()
         shutil.rmtree(self.desk.scratch, ignore_errors=True)

@@ -31,7 +31,7 @@ class Job:
         clock: Clock,
         *,
         request: Request | None,
-        on_empty: Callable[[Job], None],
+        on_empty: Callable[[Job], object],
         tell: Callable[[TaskRow, bool], None],
     ) -> None:
         self.row = row
@@ -59,7 +59,11 @@ class Job:
             if self._ended or self.stop.is_set():
                 return False
             self._watches.add(watch)
-        if not watch.attach(progress=lambda: self.progress, leave=lambda: self._leave(watch)):
+        if not watch.attach(
+            progress=lambda: self.progress,
+            leave=lambda: self._leave(watch),
+            goes_on=lambda: self._committed,
+        ):
             self._leave(watch)
         elif self.row.task_id:
             watch.accept(self.row)

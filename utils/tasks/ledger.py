@@ -26,6 +26,11 @@ from .states import ACCEPTED, LIVE, UNFINISHED, State, is_legal
 LEDGER_FILE = "ledger.sqlite3"
 
 PRACTICE_ENDED = "The practice service ended before this task did"
+_WITHOUT_ID = frozenset({State.SENDING, State.UNKNOWN, State.ABANDONED})
+_KEPT = (
+    "kind", "resolution", "prompt", "seed", "provider", "character", "motion", "keep_sound",
+    "clip_s", "billable_s", "sending_at", "sound", "thumbnail",
+)  # fmt: skip
 
 
 def has_unfinished(folder: Path) -> bool:
@@ -163,6 +168,17 @@ class Ledger(LedgerReader):
         with self._database.write() as db:
             return self._update(db, self._read(db, row_id), changes)
 
+    def suggest(self, row_id: int, candidate: str) -> TaskRow:
+        """Note a task id that is not proved, for a row that still lacks one.
+
+        Raises:
+            RowGoneError: The row is gone.
+        """
+        with self._database.write() as db:
+            row = self._read(db, row_id)
+            lacks_it = not row.task_id and row.state in _WITHOUT_ID
+            return self._update(db, row, {"candidate": candidate}) if lacks_it else row
+
     def vanish(self, row_id: int) -> bool:
         """Delete a row of ours from which nothing was sent; whether it was there."""
         with self._database.write() as db:
@@ -260,9 +276,7 @@ class Ledger(LedgerReader):
         fingerprint = "" if self._is_taken(db, row) else row.fingerprint
         db.execute("DELETE FROM tasks WHERE id = ?", (row.id,))
         db.execute("UPDATE needs SET row_id = ? WHERE row_id = ?", (typed.id, row.id))
-        kept = ("kind", "resolution", "prompt", "seed", "provider", "character", "motion")
-        more = ("keep_sound", "clip_s", "billable_s", "sending_at", "sound", "thumbnail")
-        changes = {name: getattr(row, name) for name in kept + more}
+        changes = {name: getattr(row, name) for name in _KEPT}
         return self._update(db, typed, {**changes, "fingerprint": fingerprint})
 
     def _is_taken(self, db: sqlite3.Connection, row: TaskRow) -> bool:

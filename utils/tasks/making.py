@@ -11,10 +11,11 @@ from pathlib import Path
 from threading import Event
 
 from ..addresses import AddressRule, origin_of
-from ..errors import HostingError, MediaError, Stopped, WanAnimateError
+from ..errors import HostingError, InputError, MediaError, Stopped, WanAnimateError
 from ..hosting.host import Host, HostedFile, Kind
 from ..hosting.place import Placed, Upload, place
 from ..hosting.prove import Expected, prove_readable
+from ..media.digest import clip_digest
 from ..media.encode import EncodeOptions, encode_clip
 from ..media.envelope import CLIP_LIMIT_BYTES, PICTURE_LIMIT_BYTES
 from ..media.mux import save_sound
@@ -23,7 +24,7 @@ from ..media.probe import probe
 from ..media.types import FileClip, FramesClip
 from ..transport import Transport
 from .desk import Desk
-from .parts import Hosted, Part
+from .parts import LEAST_LIFE_S, Hosted, Part
 from .request import PictureCharacter, UrlCharacter, UrlMotion
 from .shelf import FIRST_BYTES, Shelved
 from .thumbnail import write_thumbnail
@@ -32,9 +33,6 @@ from .watch import Progress
 
 PIXELS = {"480p": 832 * 480, "720p": 1280 * 720}
 """What a resolution can use. Source: API.md, “Media limits”, read 2026-11-23."""
-
-LEAST_LIFE_S = 3600.0
-"""A link that dies sooner is not handed to the service. Source: issue 4: “an hour left”."""
 
 _HEAD_BYTES = 512 * 1024
 """So much of a foreign clip is read to find its length."""
@@ -139,35 +137,41 @@ class PartMaker:
         self._desk.scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self._desk.scratch))
         work = _Work(part, folder)
-        purpose = part.key.purpose
-        settings = replace(self._desk.settings.load(), practice=purpose.practice)
         try:
-            work.hosts = self._desk.hosts(settings, purpose.host)
+            work.hosts = self._hosts(part)
             work.found = self._find(part, work.hosts)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._run("encode", part, lambda: self._encode(work), folder=folder)
 
+    def _hosts(self, part: Part) -> Sequence[Host]:
+        """What the owner of this installation allows at this moment."""
+        purpose = part.key.purpose
+        settings = replace(self._desk.settings.load(), practice=purpose.practice)
+        return self._desk.hosts(settings, purpose.host)
+
     def _find(self, part: Part, hosts: Sequence[Host]) -> Placed | None:
         for host in hosts:
-            shelved = self._desk.shelf.find(part.key.upload, host.identity)
+            shelved = self._desk.shelf.claim(
+                part.key.upload, host.identity, rows=_rows(part), shared=part.key.purpose.shared
+            )
             if shelved is None:
                 continue
-            for number in list(part.wanted_by):  # from here on nobody deletes it under us
-                if number > 0:
-                    self._desk.shelf.need(number, [(part.key.upload, host.identity)])
             fresh = self._fresh(shelved, host)
             if fresh is not None and self._is_there(part, shelved, fresh=fresh, host=host):
-                part_shelved = replace(shelved, hosted=fresh)
-                self._desk.shelf.keep(
-                    part_shelved,
-                    source_digest=part.key.source,
-                    shared=part.key.purpose.shared,
-                )
+                self._shelve(part, replace(shelved, hosted=fresh))
                 return Placed(fresh, host, ())
             self._desk.shelf.drop(part.key.upload, host.identity)
         return None
+
+    def _shelve(self, part: Part, shelved: Shelved) -> None:
+        self._desk.shelf.keep(
+            shelved,
+            source_digest=part.key.source,
+            rows=_rows(part),
+            shared=part.key.purpose.shared,
+        )
 
     def _fresh(self, shelved: Shelved, host: Host) -> HostedFile | None:
         """A link that lives long enough, signed anew where that is possible."""
@@ -202,6 +206,7 @@ class PartMaker:
             self._encode_picture(work, work.part.medium)
         elif isinstance(work.part.medium, (FramesClip, FileClip)):
             self._encode_clip(work, work.part.medium)
+            _raise_if_changed(work.part)
         self._run("upload", work.part, lambda: self._upload(work), folder=work.folder)
 
     def _encode_picture(self, work: _Work, medium: PictureCharacter) -> None:
@@ -252,6 +257,8 @@ class PartMaker:
                 Hosted(
                     placed.hosted.url,
                     upload=(part.key.upload, placed.hosted.host),
+                    expires_at=placed.hosted.expires_at,
+                    proved_at=self._desk.clock.now(),
                     clip_s=shelved.clip_s if shelved else work.clip_s,
                     sound=work.sound,
                     thumbnail=work.thumbnail,
@@ -266,7 +273,7 @@ class PartMaker:
         assert file is not None  # noqa: S101 - encoded in the stage before
         self._show(part, "uploading")
         placed = place(
-            work.hosts,
+            self._hosts(part),  # encoding may take long, and the owner may have taken one away
             file,
             transport=self._desk.transport,
             progress=lambda done, total: self._show(part, "uploading", done=done, total=total),
@@ -280,15 +287,35 @@ class PartMaker:
             first_bytes=expected.first_bytes[:FIRST_BYTES],
             clip_s=work.clip_s,
         )
-        self._desk.shelf.keep(
-            shelved, source_digest=part.key.source, shared=part.key.purpose.shared
-        )
+        self._shelve(part, shelved)
         return placed
+
+
+def _rows(part: Part) -> list[int]:
+    """The tasks that wait for a part; a node that only wants a link has a number below 0."""
+    return [number for number in list(part.wanted_by) if number > 0]
 
 
 def _raise_if_left(part: Part) -> None:
     if part.stop.is_set():
         raise Stopped("The upload was left before it ended. Run again.")
+
+
+def _raise_if_changed(part: Part) -> None:
+    """What goes up must be what was asked for, and a file may be written anew in between.
+
+    Raises:
+        InputError: The file is no longer the one that was identified.
+    """
+    medium = part.medium
+    if not isinstance(medium, FileClip) or not isinstance(medium.source, Path):
+        return
+    keep_sound = part.key.purpose.keep_sound
+    if clip_digest(medium, keep_sound=keep_sound, stop=part.stop) != part.key.source:
+        raise InputError(
+            f"The clip {medium.source.name} was changed while it was made ready, so it is no "
+            "longer what was asked for; nothing was submitted. Run again."
+        )
 
 
 def length_of(transport: Transport, url: str, rule: AddressRule, *, stop: Event) -> float | None:

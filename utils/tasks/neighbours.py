@@ -60,7 +60,11 @@ class Neighbours:
             meet: Called with the row when it has ended or is ours, with None when it is gone.
         """
         seen = _Seen(row, watch, meet)
-        if not watch.attach(progress=lambda: _progress(seen.row), leave=lambda: None):
+        if not watch.attach(
+            progress=lambda: _progress(seen.row),
+            leave=lambda: None,
+            goes_on=lambda: seen.row.state is not State.PREPARING,
+        ):
             return
         if row.task_id:
             watch.accept(row)

@@ -16,6 +16,12 @@ from ..media.types import FileClip, FramesClip
 from .request import PictureCharacter, UrlCharacter, UrlMotion
 from .watch import Progress
 
+LEAST_LIFE_S = 3600.0
+"""A link that dies sooner is not handed to the service, which may queue a task for a while."""
+
+_FRESH_S = 600.0
+"""A link of this age is used as it is, however short its host lets it live."""
+
 Medium = PictureCharacter | UrlCharacter | FramesClip | FileClip | UrlMotion
 
 
@@ -68,6 +74,8 @@ class Hosted:
     Attributes:
         url: Where.
         upload: Name and host under which the ledger knows the upload, or None.
+        expires_at: When the link dies, Unix seconds; None where it does not, or nobody knows.
+        proved_at: When the link was read back, Unix seconds.
         clip_s: Length of a clip in seconds, or None.
         sound: A file with the clip's sound, to be copied at once, or None.
         thumbnail: A file that shows the picture small, to be copied at once, or None.
@@ -76,10 +84,18 @@ class Hosted:
 
     url: str
     upload: tuple[str, str] | None = None
+    expires_at: float | None = None
+    proved_at: float = 0.0
     clip_s: float | None = None
     sound: Path | None = None
     thumbnail: Path | None = None
     warnings: tuple[str, ...] = ()
+
+    def is_dying(self, now: float) -> bool:
+        """Whether the link has waited so long that the service might come too late."""
+        if self.expires_at is None or now - self.proved_at < _FRESH_S:
+            return False
+        return self.expires_at - now < LEAST_LIFE_S
 
 
 class Part:

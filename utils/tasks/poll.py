@@ -122,21 +122,10 @@ class Poller:
         job = asked.job
         delay_s = asked.rhythm.next_s(self._age_s(job))
         try:
-            status = self._desk.remotes.client(job.row).status(job.row.task_id)
-            ended = self._answered(asked, status)
+            ended, least_s = self._ask(asked)
+            delay_s = max(delay_s, least_s)
         except RowGoneError as error:
             ended = self._end(job, error)
-        except RejectedError as error:
-            ended = self._missed(asked) if error.status == 404 else self._trouble(job, error)
-        except (AuthError, SettingsError) as error:
-            delay_s = max(delay_s, KEY_WAIT_S)
-            ended = self._trouble(job, error)
-        except RateLimitError as error:
-            # What the service asks of one question holds for all of them.
-            asked_s = error.retry_after_s or 0.0
-            self._quiet_until = self._desk.clock.monotonic() + asked_s
-            delay_s = max(delay_s, asked_s)
-            ended = self._trouble(job, error)
         except Exception as error:  # noqa: BLE001 - a task that is paid for is asked about again
             ended = self._trouble(job, as_ours(error, task_id=job.row.task_id))
         if ended:
@@ -145,6 +134,25 @@ class Poller:
             return
         asked.busy = False
         self._later(asked, delay_s)
+
+    def _ask(self, asked: _Asked) -> tuple[bool, float]:
+        """Ask once; whether the asking is over, and how long to be quiet at least."""
+        job = asked.job
+        try:
+            status = self._desk.remotes.client(job.row).status(job.row.task_id)
+        except RejectedError as error:
+            if error.status != 404:
+                return self._trouble(job, error), 0.0
+            return self._missed(asked), 0.0
+        except (AuthError, SettingsError) as error:
+            return self._trouble(job, error), KEY_WAIT_S
+        except RateLimitError as error:
+            # What the service asks of one question holds for all of them.
+            asked_s = error.retry_after_s or 0.0
+            until = self._desk.clock.monotonic() + asked_s
+            self._quiet_until = max(self._quiet_until, until)
+            return self._trouble(job, error), asked_s
+        return self._answered(asked, status), 0.0
 
     def _answered(self, asked: _Asked, status: TaskStatus) -> bool:
         """Act on an answer; whether the asking is over."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..apixo.billing import billable_seconds
+from ..errors import HostingError
 from .desk import SOUNDS, THUMBNAILS, Desk
 from .fingerprint import link_digest
 from .job import Job
@@ -49,8 +50,17 @@ class Preparer:
             resolution=request.options.resolution,
             keep_sound=request.keep_sound,
         )
-        for medium, digest in ((request.character, character), (request.motion, motion)):
-            part = self._make(medium, digest=digest, purpose=purpose)
+        media = ((request.character, character), (request.motion, motion))
+        self._begin(job, [self._make(one, digest=its, purpose=purpose) for one, its in media])
+
+    def renew(self, job: Job) -> None:
+        """Look again for media that have waited until their links are about to die."""
+        now = self._desk.clock.now()
+        again, job.parts = [Part(old.key, old.medium, now=now) for old in job.parts], []
+        self._begin(job, again)
+
+    def _begin(self, job: Job, parts: list[Part]) -> None:
+        for part in parts:
             job.parts.append(
                 self._join(part, job.row.id, then=lambda ended: self._arrived(job, ended))
             )
@@ -109,7 +119,9 @@ class Preparer:
         self._look(job)
 
     def _keep(self, job: Job, hosted: Hosted) -> None:
-        """Copy what must outlive the part; the next part may take long."""
+        """Keep what must outlive the part; the next part may take long."""
+        if hosted.upload is not None:
+            self._desk.shelf.need(job.row.id, [hosted.upload])
         state = self._desk.folders.state
         beside = [
             ("sound", hosted.sound, state / SOUNDS / f"{job.row.id}.m4a"),
@@ -144,7 +156,11 @@ class Preparer:
         if character is None or motion is None:
             return
         uploads = [hosted.upload for hosted in (character, motion) if hosted.upload is not None]
-        self._desk.shelf.need(job.row.id, uploads)
+        if not self._desk.shelf.need(job.row.id, uploads):
+            raise HostingError(
+                "A file of this task was deleted at its host before it was submitted. "
+                "Run again, and it is uploaded anew."
+            )
         changes = {
             "clip_s": motion.clip_s,
             "billable_s": None if motion.clip_s is None else billable_seconds(motion.clip_s),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import Stopped, WanAnimateError
+from ..errors import WanAnimateError
 from ..hosting.choose import HostContext, choose
 from ..hosting.host import Host
 from ..settings import Folders, Settings, SettingsStore
@@ -29,7 +29,7 @@ from .rows import TaskRow
 from .sharing import Share, ShareWish
 from .spending import Spending
 from .unexpected import report
-from .watch import Progress, Watch
+from .watch import Progress, Watch, shutting_down
 
 LIMITS = {"ledger": 1, "submit": 3, "poll": 4, "fetch": 3, "upload": 3, "encode": 1, "admit": 2}
 """How much of each kind of work runs at once, the most urgent first.
@@ -47,6 +47,8 @@ an object store takes one more (three at once), an encoding at most two more."""
 
 SUBMIT_GRACE_S = 5.0
 """So long the end of the process waits for a submit whose answer is on its way."""
+
+_OPEN_AGAIN_S = 60.0
 
 Listener = Callable[[TaskRow, bool], None]
 """Hears of each row that changed its state, and whether a node here watches it."""
@@ -95,7 +97,7 @@ class TaskService:
         self._opening = threading.Lock()
         self._house: House | None = None
         self._stopped = False
-        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self._onlookers: weakref.WeakSet[Watch | Share] = weakref.WeakSet()
         self._pool = Pool(LIMITS, workers=WORKERS, name="apixo-tasks", quick=QUICK)
         self._agenda = Agenda(clock, name="apixo-agenda")
         self._remotes = Remotes(
@@ -135,6 +137,7 @@ class TaskService:
     def share(self, wish: ShareWish) -> Share:
         """Bring a medium to an address for its own sake; returns at once."""
         share = Share(Progress("checking", self._clock.now()))
+        self._onlookers.add(share)
 
         def opening() -> None:
             try:
@@ -144,7 +147,8 @@ class TaskService:
             else:
                 house.sharer.start(wish, share)
 
-        self._pool.put("admit", opening)
+        if not self._pool.put("admit", opening):
+            share.fail(shutting_down())
         return share
 
     def resume(self) -> None:
@@ -167,8 +171,8 @@ class TaskService:
         if house is not None:
             house.close()
         self._remotes.stop()
-        for watch in list(self._watches):
-            watch.fail(Stopped("ComfyUI is shutting down. Run again after its next start."))
+        for onlooker in list(self._onlookers):
+            onlooker.fail(shutting_down())
 
     def estimate(self, request: Request, *, stop: threading.Event) -> Estimate:
         """Check a request and say what it would cost; spends nothing, and blocks meanwhile.
@@ -334,7 +338,7 @@ class TaskService:
 
     def _new_watch(self) -> Watch:
         watch = Watch(Progress("checking", self._clock.now()))
-        self._watches.add(watch)
+        self._onlookers.add(watch)
         return watch
 
     def _with_house(self, watch: Watch, work: Callable[[House], None]) -> None:
@@ -352,12 +356,13 @@ class TaskService:
             else:
                 work(house)
 
-        self._pool.put("admit", opening)
+        if not self._pool.put("admit", opening):
+            watch.fail(shutting_down())
 
     def _open(self) -> House:
         with self._opening:
             if self._stopped:
-                raise Stopped("ComfyUI is shutting down. Run again after its next start.")
+                raise shutting_down()
             if self._house is None:
                 self._house = House(self._ground)
                 self._house.begin()
@@ -367,8 +372,9 @@ class TaskService:
     def _resume(self) -> None:
         try:
             self._open()
-        except WanAnimateError as error:
+        except WanAnimateError as error:  # tasks may be waiting in it: try on
             report(error)
+            self._agenda.after(_OPEN_AGAIN_S, self.resume)
 
     def _choose_hosts(self, settings: Settings, name: str) -> Sequence[Host]:
         origin = self._remotes.practice_origin() if settings.practice else None

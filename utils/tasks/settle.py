@@ -56,12 +56,12 @@ class Settler:
         row = self._desk.ledger.by_token(token_digest(token))
         if row is None:
             return False
-        if row.task_id:
-            self._poke(row.id)
-            return True
         candidate = callback_task_id(body)
-        if candidate and row.state in {State.SENDING, State.UNKNOWN, State.ABANDONED}:
-            self.look(self._desk.ledger.note(row.id, candidate=candidate))
+        if candidate and not row.task_id:
+            row = self._desk.ledger.suggest(row.id, candidate)
+            self.look(row)
+        if row.task_id:  # the answer to the submit may have come in this very moment
+            self._poke(row.id)
         return True
 
     def look(self, row: TaskRow) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from dataclasses import dataclass
 
 from ..errors import InputError, Stopped, WanAnimateError
@@ -14,7 +15,7 @@ from .parts import Hosted, Part, Purpose
 from .prepare import Preparer
 from .request import PictureCharacter
 from .unexpected import as_ours
-from .watch import Progress, again
+from .watch import Progress, again, shutting_down
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Share:
         self.stop = threading.Event()
         self._first = progress
         self._part: Part | None = None
+        self._ending = threading.Lock()
         self._done = threading.Event()
         self._hosted: Hosted | None = None
         self._error: WanAnimateError | None = None
@@ -74,17 +76,27 @@ class Share:
         """Want it no more: it stops, unless a task wants the same."""
         self.stop.set()
 
+    def fail(self, error: WanAnimateError) -> None:
+        """The process lets go, and every task of it too: stop, and say so."""
+        self.stop.set()
+        if self._part is not None:
+            self._part.stop.set()
+        self.end(error)
+
     def begin(self, part: Part) -> None:
         """Show the progress of this part from now on."""
         self._part = part
 
     def end(self, outcome: Hosted | WanAnimateError) -> None:
-        """Give the outcome."""
-        if isinstance(outcome, Hosted):
-            self._hosted = outcome
-        else:
-            self._error = outcome
-        self._done.set()
+        """Give the outcome; the first one counts."""
+        with self._ending:
+            if self._done.is_set():
+                return
+            if isinstance(outcome, Hosted):
+                self._hosted = outcome
+            else:
+                self._error = outcome
+            self._done.set()
 
 
 class Sharer:
@@ -100,9 +112,11 @@ class Sharer:
         self._preparer = preparer
         self._identifier = Identifier(desk.shelf)
         self._numbers = itertools.count(-1, -1)
+        self._shares: weakref.WeakSet[Share] = weakref.WeakSet()
 
     def start(self, wish: ShareWish, share: Share) -> None:
         """Begin; the outcome comes to `share`."""
+        self._shares.add(share)
 
         def stage() -> None:
             try:
@@ -111,6 +125,11 @@ class Sharer:
                 share.end(as_ours(error))
 
         self._desk.pool.put("admit", stage)
+
+    def stop(self) -> None:
+        """Let go of every medium under way."""
+        for share in list(self._shares):
+            share.fail(shutting_down())
 
     def _begin(self, wish: ShareWish, share: Share) -> None:
         settings = self._desk.settings.load()

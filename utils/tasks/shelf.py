@@ -5,6 +5,8 @@ A signed link is never written down: only the handle from which its host signs a
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..addresses import is_plain
@@ -16,7 +18,8 @@ from .fingerprint import link_digest
 FIRST_BYTES = 64
 """So much of each upload is kept, to prove that a link still gives the same file."""
 
-_LINKS_KEPT_S = 30 * 86_400.0
+_LINKS_KEPT_S = 366 * 86_400.0
+"""A workflow that holds a link of ours is the same request months later, too."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,32 @@ class UploadShelf:
             found = db.execute(
                 "SELECT * FROM uploads WHERE digest = ? AND host = ?", (digest, host)
             ).fetchone()
-        if found is None:
-            return None
+        return self._read(found) if found is not None else None
+
+    def claim(self, digest: str, host: str, *, rows: Iterable[int], shared: bool) -> Shelved | None:
+        """The upload of these bytes on this host, or None; from now on nobody deletes it.
+
+        Args:
+            digest: Of the source and of how it was encoded.
+            host: Identity of the host.
+            rows: Tasks that need it until they have ended.
+            shared: A node will give the link away, so the file is never deleted by us.
+        """
+        with self._database.write() as db:
+            found = db.execute(
+                "SELECT * FROM uploads WHERE digest = ? AND host = ?", (digest, host)
+            ).fetchone()
+            if found is None:
+                return None
+            if shared:
+                db.execute(
+                    "UPDATE uploads SET shared = 1 WHERE digest = ? AND host = ?", (digest, host)
+                )
+            _need(db, [(row_id, digest, host) for row_id in rows])
+        return self._read(found)
+
+    def _read(self, found: sqlite3.Row) -> Shelved:
+        digest, host = found["digest"], found["host"]
         hosted = self._links.get((digest, host)) or HostedFile(
             url=found["url"],
             expires_at=found["expires_at"],
@@ -65,23 +92,35 @@ class UploadShelf:
         )
         return Shelved(digest, hosted, found["size_bytes"], found["first_bytes"], found["clip_s"])
 
-    def keep(self, shelved: Shelved, *, source_digest: str, shared: bool = False) -> None:
+    def keep(
+        self,
+        shelved: Shelved,
+        *,
+        source_digest: str,
+        rows: Iterable[int] = (),
+        shared: bool = False,
+    ) -> None:
         """Note an upload, or a new link to it.
 
         Args:
             shelved: The upload.
             source_digest: Digest of the medium, which stands for the link in fingerprints.
+            rows: Tasks that need it until they have ended.
             shared: A node gave the link away, so the file is never deleted by us.
         """
         hosted = shelved.hosted
         self._links[shelved.digest, hosted.host] = hosted
-        url = hosted.url if is_plain(hosted.url) else ""
+        # Some links are signed in their path: one that its host can sign anew is not kept.
+        renewable = bool(hosted.handle) and hosted.expires_at is not None
+        url = hosted.url if is_plain(hosted.url) and not renewable else ""
         with self._database.write() as db:
             db.execute(
                 "INSERT INTO uploads (digest, host, handle, url, expires_at, size_bytes, "
                 "first_bytes, clip_s, made_at, shared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (digest, host) DO UPDATE SET handle = excluded.handle, "
                 "url = excluded.url, expires_at = excluded.expires_at, "
+                "size_bytes = excluded.size_bytes, first_bytes = excluded.first_bytes, "
+                "clip_s = excluded.clip_s, "
                 "shared = max(shared, excluded.shared)",
                 (
                     shelved.digest,
@@ -101,6 +140,7 @@ class UploadShelf:
                 "VALUES (?, ?, ?, ?)",
                 (link_digest(hosted.url), source_digest, shelved.clip_s, self._clock.now()),
             )
+            _need(db, [(row_id, shelved.digest, hosted.host) for row_id in rows])
 
     def drop(self, digest: str, host: str) -> None:
         """Forget an upload that is no longer there."""
@@ -116,33 +156,48 @@ class UploadShelf:
             ).fetchone()
         return (found["digest"], found["clip_s"]) if found else None
 
-    def need(self, row_id: int, uploads: list[tuple[str, str]]) -> None:
-        """Note that a task needs uploads until it has ended."""
+    def need(self, row_id: int, uploads: list[tuple[str, str]]) -> bool:
+        """Note that a task needs uploads until it has ended; False when one is gone already."""
         with self._database.write() as db:
-            db.executemany(
-                "INSERT OR IGNORE INTO needs (row_id, digest, host) VALUES (?, ?, ?)",
-                [(row_id, *upload) for upload in uploads],
-            )
+            _need(db, [(row_id, *upload) for upload in uploads])
+            there = [
+                db.execute("SELECT 1 FROM uploads WHERE digest = ? AND host = ?", upload).fetchone()
+                for upload in uploads
+            ]
+            return all(there)
 
-    def needless(self, hosts: set[str]) -> list[Shelved]:
-        """Uploads on some hosts whose tasks have all ended, and that no node gave away."""
+    def take_needless(self, hosts: set[str]) -> list[Shelved]:
+        """Take uploads off the shelf that no unfinished or unknown task needs, to be deleted.
+
+        Whoever claims one first keeps it; whoever comes later does not find it any more.
+
+        Args:
+            hosts: Identities of the hosts that can delete.
+        """
+        places = ", ".join("?" * len(hosts))
         with self._database.write() as db:
             found = db.execute(
-                "SELECT DISTINCT digest, host FROM needs WHERE NOT EXISTS ("
-                "SELECT 1 FROM needs AS other JOIN tasks ON tasks.id = other.row_id "
-                "WHERE other.digest = needs.digest AND other.host = needs.host AND tasks.state IN "
-                "('preparing', 'sending', 'submitted', 'running', 'succeeded', 'unknown'))"
+                f"SELECT * FROM uploads WHERE shared = 0 AND host IN ({places}) "  # noqa: S608
+                "AND NOT EXISTS (SELECT 1 FROM needs JOIN tasks ON tasks.id = needs.row_id "
+                "WHERE needs.digest = uploads.digest AND needs.host = uploads.host "
+                "AND tasks.state IN "
+                "('preparing', 'sending', 'submitted', 'running', 'succeeded', 'unknown'))",
+                tuple(hosts),
             ).fetchall()
             freed = [(row["digest"], row["host"]) for row in found]
+            db.executemany("DELETE FROM uploads WHERE digest = ? AND host = ?", freed)
             db.executemany("DELETE FROM needs WHERE digest = ? AND host = ?", freed)
-            shared = {
-                (row["digest"], row["host"])
-                for row in db.execute("SELECT digest, host FROM uploads WHERE shared = 1")
-            }
-        wanted = [key for key in freed if key not in shared and key[1] in hosts]
-        return [found for key in wanted if (found := self.find(*key)) is not None]
+        taken = [self._read(row) for row in found]
+        for key in freed:
+            self._links.pop(key, None)
+        return taken
 
     def sweep(self) -> None:
         """Forget links of long ago."""
         with self._database.write() as db:
             db.execute("DELETE FROM links WHERE made_at < ?", (self._clock.now() - _LINKS_KEPT_S,))
+
+
+def _need(db: sqlite3.Connection, needs: list[tuple[int, str, str]]) -> None:
+    """Part of a transaction: rows that need an upload on a host."""
+    db.executemany("INSERT OR IGNORE INTO needs (row_id, digest, host) VALUES (?, ?, ?)", needs)

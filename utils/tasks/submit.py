@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ..apixo.client import ApixoClient
 from ..apixo.request import Submission
 from ..clock import growing
 from ..errors import (
     AuthError,
     CreditError,
+    InputError,
     LedgerError,
-    LimitError,
     NotSentError,
     RateLimitError,
     RejectedError,
-    SettingsError,
     TaskUnknownError,
     WanAnimateError,
 )
@@ -61,14 +62,21 @@ class Submitter:
 
     Args:
         desk: The tools.
+        renew: Called with a job that has waited until its links are about to die.
         accepted: Called with a job whose task has an id.
         settle: Called with a row of unknown fate; a callback may have settled it already.
     """
 
     def __init__(
-        self, desk: Desk, *, accepted: Callable[[Job], None], settle: Callable[[TaskRow], None]
+        self,
+        desk: Desk,
+        *,
+        renew: Callable[[Job], None],
+        accepted: Callable[[Job], None],
+        settle: Callable[[TaskRow], None],
     ) -> None:
         self._desk = desk
+        self._renew = renew
         self._accepted = accepted
         self._settle = settle
         self._patience: dict[int, _Patience] = {}
@@ -92,24 +100,31 @@ class Submitter:
         self._desk.pool.put("submit", lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
+        if job.stop.is_set():
+            self._patience.pop(job.row.id, None)
+            return
+        if any(part.result and part.result.is_dying(self._desk.clock.now()) for part in job.parts):
+            self._renew(job)
+            return
         try:
-            submission, send = self._prepare(job)
+            submission, client = self._prepare(job)
             if not job.commit():
                 self._patience.pop(job.row.id, None)
                 return
             job.update(self._desk.ledger.sending(job.row.id, daily_limit_s=self._limit_s()))
-        except (LimitError, SettingsError, RowGoneError, LedgerError) as error:
+        except Exception as error:  # noqa: BLE001 - the top of this job's way in this thread
+            self._patience.pop(job.row.id, None)
             job.uncommit()
             self._desk.drop(job)
-            job.fail(error)
+            job.fail(as_ours(error))
             return
         job.show("submitting")
-        self._send(job, lambda: send(submission))
+        self._send(job, lambda: client.submit(submission))
 
     def _limit_s(self) -> int | None:
         return self._desk.settings.load().daily_seconds
 
-    def _prepare(self, job: Job) -> tuple[Submission, Callable[[Submission], str]]:
+    def _prepare(self, job: Job) -> tuple[Submission, ApixoClient]:
         assert job.request is not None  # noqa: S101 - a job that was never sent has its request
         character, motion = (part.result for part in job.parts)
         assert character is not None and motion is not None  # noqa: S101
@@ -119,7 +134,7 @@ class Submitter:
             video_url=motion.url,
             callback_url=job.callback_url or None,
         )
-        return submission, self._desk.remotes.client(job.row).submit
+        return submission, self._desk.remotes.client(job.row)
 
     def _send(self, job: Job, send: Callable[[], str]) -> None:
         """The one place from which money is spent."""
@@ -146,14 +161,29 @@ class Submitter:
             except TaskTakenError as error:
                 self._unknown(job, error)
             except RowGoneError:
-                # We were stopping, and another process took the row for a crashed one's.
-                self._desk.ledger.bind(job.row.id, task_id, note="Its answer came late.")
+                self._bind_late(job, task_id)
                 raise
             else:
                 job.lighten()
                 self._accepted(job)
 
         self._until_written(job, write, note=f"task {task_id} is accepted; keep this id")
+
+    def _bind_late(self, job: Job, task_id: str) -> None:
+        """We were stopping, and another process took the row for a crashed one's; or it is gone.
+
+        Raises:
+            RowGoneError: The user has forgotten the row; the message keeps the id.
+        """
+        try:
+            self._desk.ledger.bind(job.row.id, task_id, note="Its answer came late.")
+        except InputError as error:  # settled by somebody else in the meantime
+            report(error)
+        except RowGoneError as error:
+            raise RowGoneError(
+                f"Row {job.row.id} was forgotten while its submit was under way, and APIXO has "
+                f"accepted it as task {task_id}. Collect it by this id, if you want its result."
+            ) from error
 
     def _come_back(self, job: Job, error: NotSentError | RateLimitError) -> None:
         """Nothing was accepted: durably back, then wait, then try again."""
@@ -197,7 +227,8 @@ class Submitter:
             job.update(row)
             job.fail(unknown_fate(row))
             self._desk.done(job)
-            self._settle(row)
+            with suppress(LedgerError):  # it is looked at again by itself
+                self._settle(row)
 
         self._until_written(job, write, note="the answer never arrived")
 
@@ -206,6 +237,7 @@ class Submitter:
         try:
             write()
         except RowGoneError as error:
+            report(error)
             job.fail(error)
             self._desk.done(job)
         except LedgerError as error:

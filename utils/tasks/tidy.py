@@ -35,6 +35,7 @@ class Tidy:
     def forget(self, row: TaskRow) -> None:
         """A row is gone, and what lay beside the ledger for it goes too; its result stays."""
         remove_beside(self._desk.folders.state, row)
+        self._desk.pool.put("upload", self._delete_uploads)
 
     def _delete_uploads(self) -> None:
         settings = self._desk.settings.load()
@@ -42,12 +43,11 @@ class Tidy:
             return
         hosts = self._desk.hosts(replace(settings, practice=False), "store")
         places = {host.identity: host for host in hosts}
-        for shelved in self._desk.shelf.needless(set(places)):
+        for shelved in self._desk.shelf.take_needless(set(places)):
             try:
                 places[shelved.hosted.host].delete(shelved.hosted)
             except WanAnimateError as error:
                 report(error)
-            self._desk.shelf.drop(shelved.digest, shelved.hosted.host)
 
 
 def remove_beside(state: Path, row: TaskRow) -> None:

@@ -10,8 +10,6 @@ from pathlib import Path
 from ..errors import Stopped, TaskTimeoutError, WanAnimateError
 from .rows import TaskRow
 
-_BEFORE_THE_SUBMIT = frozenset({"checking", "encoding", "uploading"})
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -78,11 +76,17 @@ class Watch:
         self._error: WanAnimateError | None = None
         self._read: Callable[[], Progress] = lambda: progress
         self._leave: Callable[[], None] | None = None
+        self._goes_on: Callable[[], bool] = lambda: False
 
     @property
     def progress(self) -> Progress:
         """How far the task is; cheap enough to be read many times a second."""
         return self._read()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the task goes on when this onlooker leaves."""
+        return self._goes_on()
 
     @property
     def done(self) -> bool:
@@ -142,11 +146,24 @@ class Watch:
         if leave is not None and not self._done.is_set():
             leave()
 
-    def attach(self, *, progress: Callable[[], Progress], leave: Callable[[], None]) -> bool:
-        """Bind the onlooker to a task; False when it has already gone."""
+    def attach(
+        self,
+        *,
+        progress: Callable[[], Progress],
+        leave: Callable[[], None],
+        goes_on: Callable[[], bool],
+    ) -> bool:
+        """Bind the onlooker to a task; False when it has already gone.
+
+        Args:
+            progress: How far the task is.
+            leave: Called when the onlooker goes.
+            goes_on: Whether the task would go on then.
+        """
         with self._lock:
             if self._left.is_set():
                 return False
+            self._goes_on = goes_on
             self._read = progress
             self._leave = leave
             return True
@@ -177,6 +194,11 @@ class Watch:
             self._accepted.set()
 
 
+def shutting_down() -> Stopped:
+    """What nodes are told when the process lets go, or has done so."""
+    return Stopped("ComfyUI is shutting down. Run again after its next start.")
+
+
 def timed_out(watch: Watch, *, waited_minutes: float) -> TaskTimeoutError:
     """The error of a node that has watched as long as it may.
 
@@ -186,10 +208,12 @@ def timed_out(watch: Watch, *, waited_minutes: float) -> TaskTimeoutError:
     """
     row = watch.accepted() if not watch.done else None
     task_id = row.task_id if row else ""
-    if not task_id and watch.progress.phase in _BEFORE_THE_SUBMIT:
+    if not task_id and not watch.goes_on:
+        progress = watch.progress
+        held_up = f" ({progress.note})" if progress.note else ""
         return TaskTimeoutError(
             f"The task was not submitted within {waited_minutes:g} minutes: it is still "
-            f"{watch.progress.phase}. Run again, or raise APIXO_WAN_WAIT_MINUTES."
+            f"{progress.phase}{held_up}. Run again, or raise APIXO_WAN_WAIT_MINUTES."
         )
     named = f"Task {task_id}" if task_id else "The task"
     return TaskTimeoutError(
