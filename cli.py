@@ -31,7 +31,7 @@ ALIAS = "apixo_wan_animate_cli"
 """The pack's folder may bear any name, and its modules share theirs with ComfyUI's."""
 
 STATE_FOLDER = "__apixo_wan_animate"
-_HIDDEN = ("fingerprint", "token_digest", "owner", "tag", "candidate")
+_HIDDEN = ("fingerprint", "token_digest", "key_mark", "owner", "tag", "candidate")
 _LOOK_S = 0.5
 
 

@@ -6,7 +6,9 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from apixo_wan_animate.utils.apixo.client import ApixoClient
 from apixo_wan_animate.utils.apixo.replies import Failure, Phase, TaskStatus
+from apixo_wan_animate.utils.clock import SystemClock
 from apixo_wan_animate.utils.errors import (
     AuthError,
     CreditError,
@@ -17,7 +19,11 @@ from apixo_wan_animate.utils.errors import (
     ServerError,
     TransportError,
 )
+from apixo_wan_animate.utils.setting_values import Secret
+from apixo_wan_animate.utils.transport import Transport
 from rawserver import Wire
+
+from .conftest import KEY
 
 URL = "https://r2.apixo.ai/results/one.mp4"
 
@@ -224,6 +230,22 @@ def test_a_cut_answer_is_no_answer(service):
 
     with pytest.raises(TransportError):
         service.speaks(cut).status("t-1")
+
+
+def test_a_failure_that_repeats_the_key_is_told_without_it(service):
+    told = f"no access for {KEY}"
+    failed = {"state": "failed", "failCode": f"E {KEY}", "failMsg": told}
+    failure = service.succeeds(failed).status("t-1").failure
+    assert (failure.code, failure.message) == ("E (key)", "no access for (key)")
+
+
+def test_a_key_is_told_from_others_by_a_mark_that_says_nothing_of_it(service):
+    client = service.succeeds(None)
+    other = ApixoClient(Transport(SystemClock()), base_url="https://x.test", key=Secret("sk-2"))
+    assert client.key_mark == service.succeeds(None).key_mark
+    assert client.key_mark != other.key_mark
+    assert len(client.key_mark) == 8
+    assert client.key_mark not in KEY
 
 
 def test_the_key_goes_nowhere_but_to_the_service(service):

@@ -147,6 +147,7 @@ class Fetcher:
         try:
             status = self._desk.remotes.client(job.row).status(job.row.task_id)
         except RejectedError as error:
+            self._desk.remotes.check_key(job.row)
             raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
         job.result_urls = status.result_urls
         return status.result_urls

@@ -29,7 +29,7 @@ PRACTICE_ENDED = "The practice service ended before this task did"
 _WITHOUT_ID = frozenset({State.SENDING, State.UNKNOWN, State.ABANDONED})
 _KEPT = (
     "kind", "resolution", "prompt", "seed", "provider", "character", "motion", "keep_sound",
-    "clip_s", "billable_s", "sending_at", "sound", "thumbnail",
+    "clip_s", "billable_s", "sending_at", "key_mark", "sound", "thumbnail",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ class Ledger(LedgerReader):
             now = self._clock.now()
             return self._update(db, row, {"task_id": task_id, "submitted_at": now}), True
 
-    def sending(self, row_id: int, *, daily_limit_s: int | None) -> TaskRow:
+    def sending(self, row_id: int, *, daily_limit_s: int | None, key_mark: str = "") -> TaskRow:
         """Write, onto the disk, that the submit is about to leave.
 
         Raises:
@@ -117,7 +117,8 @@ class Ledger(LedgerReader):
             now = self._clock.now()
             if not row.practice:
                 check_daily_limit(db, row, now=now, limit_s=daily_limit_s)
-            return self._update(db, row, {"state": State.SENDING, "sending_at": now})
+            changes = {"sending_at": now, "key_mark": key_mark}
+            return self._update(db, row, {"state": State.SENDING, **changes})
 
     def submitted(self, row_id: int, task_id: str) -> TaskRow:
         """Write, onto the disk, the id that the service gave.

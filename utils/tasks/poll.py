@@ -143,6 +143,7 @@ class Poller:
         except RejectedError as error:
             if error.status != 404:
                 return self._trouble(job, error), 0.0
+            self._desk.remotes.check_key(job.row)
             return self._missed(asked), 0.0
         except (AuthError, SettingsError) as error:
             return self._trouble(job, error), KEY_WAIT_S

@@ -92,6 +92,19 @@ class Remotes:
             )
         return self.current_client(replace(settings, practice=row.practice))
 
+    def check_key(self, row: TaskRow) -> None:
+        """Refuse to believe that a task is unknown where another key has submitted it.
+
+        Raises:
+            SettingsError: The present key is another one.
+        """
+        if row.key_mark and self.client(row).key_mark != row.key_mark:
+            raise SettingsError(
+                f"APIXO does not know task {row.task_id} for the present key, and another key "
+                f"submitted it. Set that key again, or forget row {row.id} by force; the task "
+                "waits for that."
+            )
+
     def current_client(self, settings: Settings) -> ApixoClient:
         """A client for the service that the settings name.
 

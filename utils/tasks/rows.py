@@ -52,6 +52,7 @@ class TaskRow:
         revision: Grows with each change of any row; a page asks for what is newer.
         owner: The process that works on it; "" when nobody does.
         tag: Random letters that make the file's name unique.
+        key_mark: Tells the key that submitted it from others; "" where nobody knows.
         missing_at: When the service first said that it knows no such task, or None.
         candidate: A task id that a callback named and that is not yet proved.
         sound: Name of the sound file beside the ledger that may have to be put back.
@@ -81,6 +82,7 @@ class TaskRow:
     clip_s: float | None
     billable_s: int | None
     token_digest: str
+    key_mark: str
     created_at: float
     sending_at: float | None
     submitted_at: float | None

@@ -100,4 +100,6 @@ CREATE TABLE needs (
 CREATE INDEX needs_by_upload ON needs (digest, host)
 """
 
-MIGRATIONS = (_FIRST,)
+_KEY_MARK = "ALTER TABLE tasks ADD COLUMN key_mark TEXT NOT NULL DEFAULT ''"
+
+MIGRATIONS = (_FIRST, _KEY_MARK)

@@ -111,7 +111,11 @@ class Submitter:
             if not job.commit():
                 self._patience.pop(job.row.id, None)
                 return
-            job.update(self._desk.ledger.sending(job.row.id, daily_limit_s=self._limit_s()))
+            job.update(
+                self._desk.ledger.sending(
+                    job.row.id, daily_limit_s=self._limit_s(), key_mark=client.key_mark
+                )
+            )
         except Exception as error:  # noqa: BLE001 - the top of this job's way in this thread
             self._patience.pop(job.row.id, None)
             job.uncommit()
