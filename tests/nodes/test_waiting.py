@@ -34,8 +34,3 @@ def test_usual_times_that_cannot_be_read_do_not_end_a_node(accepted):
         part.unlink()
     (state / LEDGER_FILE).mkdir()  # nothing can be opened there
     assert waiting._usually(accepted) == ""
-
-
-def test_usual_times_of_too_few_tasks_are_not_told(accepted):
-    assert waiting._usually(accepted) == ""
-    assert host.state.texts == []
