@@ -48,9 +48,9 @@ class Hanging:
         before = self._world.remote.counts["upload"]
         self._world.plan.add("upload", self.uploads, times=10**6)
         self.up = [service.start(other(20 + number)) for number in range(3)]
-        until(lambda: self._world.remote.counts["upload"] == before + 3)
+        until(lambda: self._world.remote.counts["upload"] == before + 3, limit_s=15)
         service._pool.put("encode", lambda: self.encoding.wait(30))
-        until(lambda: service._pool._running["encode"] == 1)
+        until(lambda: service._pool._running["encode"] == 1, limit_s=10)
 
     def _rows_in(self, state: State) -> int:
         return sum(row.state is state for row in self._world.rows())
