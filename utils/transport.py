@@ -358,12 +358,18 @@ def _next_url(url: str, target: str) -> str:
     """Where a redirect leads; its bytes came as Latin-1, and were meant as UTF-8."""
     try:
         text = target.encode("latin-1").decode("utf-8", "replace")
-        return requote_uri(urljoin(url, text)).partition("#")[0]
+        found = requote_uri(urljoin(url, text)).partition("#")[0]
     except (ValueError, requests.RequestException) as error:
         raise TransportError(
             f"{origin_of(url)} redirects to an address that is none. "
             "Use the address at which the file really lies."
         ) from error
+    if url.startswith("https:") and found.startswith("http:"):
+        raise TransportError(
+            f"{origin_of(url)} redirects from https to http, where anybody on the way could put "
+            "another file. Use the address at which the file really lies."
+        )
+    return found
 
 
 @contextmanager

@@ -22,8 +22,11 @@ from .transport_watch import Watch, running_watch
 
 USER_AGENT = "apixo-wan-animate"
 
-BROKEN = (requests.RequestException, HTTPError, OSError, UnicodeError)
-"""Everything that the libraries below raise when a request does not come through."""
+BROKEN = (requests.RequestException, HTTPError, OSError, ValueError)
+"""Everything that the libraries below raise when a request does not come through.
+
+A ValueError is a name that cannot be, or a number that cannot: a chunk of a size below zero.
+"""
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 

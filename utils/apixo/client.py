@@ -13,7 +13,14 @@ from ..errors import ProtocolError, ServiceError
 from ..settings import PRACTICE_KEY, Secret
 from ..transport import Transport
 from .envelope import not_documented
-from .replies import Failure, TaskStatus, check_task_id, read_balance, read_status, read_task_id
+from .replies import (
+    Failure,
+    TaskStatus,
+    check_task_id,
+    read_balance,
+    read_status,
+    read_task_id,
+)
 from .request import Submission
 
 __all__ = ["ApixoClient", "check_task_id"]
@@ -95,11 +102,7 @@ class ApixoClient:
             status = read_status(reply)
             if status.task_id and status.task_id.casefold() != task_id.casefold():
                 raise not_documented(reply, "is about another task")
-        failure = status.failure
-        if failure is None:
-            return status
-        code, message = self._without_key(failure.code), self._without_key(failure.message)
-        return replace(status, failure=Failure(code, message))
+            return self._status_without_key(status)
 
     def balance(self) -> Decimal:
         """US dollars that are left; also the cheapest check that a key works.
@@ -130,6 +133,13 @@ class ApixoClient:
             else:
                 error.excerpt = self._without_key(error.excerpt)
             raise
+
+    def _status_without_key(self, status: TaskStatus) -> TaskStatus:
+        if status.failure is None:
+            return status
+        code, message = status.failure.code, status.failure.message
+        failure = Failure(self._without_key(code), self._without_key(message))
+        return replace(status, failure=failure)
 
     def _without_key(self, text: str) -> str:
         key = self._key.reveal()

@@ -182,7 +182,7 @@ def _reason(envelope: Mapping[str, Any] | None) -> tuple[str, str]:
     )
     words = [text(envelope.get("message")), text(nested.get("message") if nested else error)]
     said = " · ".join(dict.fromkeys(word.strip() for word in words if word.strip()))
-    return shown(said), one_line(next(filter(None, codes), ""), most=_LONGEST_CODE)
+    return shown(said), shown(next(filter(None, codes), ""), most=_LONGEST_CODE)
 
 
 def _says_no_credit(code: str) -> bool:

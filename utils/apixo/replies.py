@@ -218,6 +218,6 @@ def _encoded(url: str) -> str:
 
 def _failure(data: Mapping[str, Any]) -> Failure:
     return Failure(
-        code=one_line(text(data.get("failCode")), most=_LONGEST_WORD),
+        code=shown(text(data.get("failCode")), most=_LONGEST_WORD),
         message=shown(text(data.get("failMsg")), most=_LONGEST_FAILURE),
     )
