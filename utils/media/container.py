@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
+from .claims import check_claims
 from .wholeness import missing_bytes
 
 # Formats that hold media themselves. Playlists, scripts and devices are left out: a file of that
@@ -26,6 +27,12 @@ _FORMATS = (
     "gif,apng,webp,webp_pipe,gif_pipe,png_pipe,jpeg_pipe,h264,hevc,av1,obu,m4v,mpegvideo,mjpeg,"
     "dv,rm,wtv,yuv4mpegpipe,mp3,wav,aac,flac,w64,aiff,caf"
 )
+MOST_PIXELS = 1 << 26
+"""The largest picture that is decoded: 8192×8192, twice that of an 8K clip.
+
+A few bytes can claim more, and each thread of the decoder would fill its own.
+"""
+
 # Opus asks for 80 ms, AAC for one packet.
 _WARM_UP_S = Fraction(1, 4)
 _BEFORE_ALL = -(10**9)
@@ -57,6 +64,7 @@ def open_clip(
             raise DecodeError(message) from error
     if size == 0:
         raise DecodeError("The clip is an empty file. Save or download it again.")
+    check_claims(source)
     # A content's value is shared, not copied, and two readers do not move each other.
     target = BytesIO(source.getvalue()) if isinstance(source, BytesIO) else str(source.resolve())
     try:
@@ -179,8 +187,27 @@ def picture_stream(container: InputContainer) -> VideoStream:
     stream = usable[0]
     stream.thread_type = "AUTO"  # pyright: ignore[reportAttributeAccessIssue]
     # Otherwise the decoder paints over damage and calls it a picture.
-    stream.codec_context.options = {"err_detect": "explode"}
+    limit_pixels(stream, err_detect="explode")
     return stream
+
+
+def limit_pixels(stream: VideoStream, **options: str) -> None:
+    """Keep a stream from filling the memory with one picture.
+
+    Args:
+        stream: Not decoded yet.
+        options: What else its decoder is told.
+
+    Raises:
+        DecodeError: The file says that its pictures are that large.
+    """
+    if stream.width * stream.height > MOST_PIXELS:
+        raise DecodeError(
+            f"The clip's pictures are {stream.width}×{stream.height} px; {MOST_PIXELS:,} pixels "
+            "are the most that is decoded. Scale the clip down."
+        )
+    # What the file says of itself may differ from what the pictures say.
+    stream.codec_context.options = {**options, "max_pixels": str(MOST_PIXELS)}
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:

@@ -9,6 +9,8 @@ import torch
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
+from ..errors import MemoryShortError
+from .memory import free_bytes, gigabytes
 from .types import Sound
 
 # Stamps that are this far off are rounding of the container; beyond it there is a gap.
@@ -56,7 +58,7 @@ class SoundTrack:
             self._rate_hz = frame.sample_rate
             self._half_tick = float((frame.time_base or 0) * self._rate_hz / 2)
             total = max(0, round(self._length_s * self._rate_hz))
-            self._waveform = np.zeros((samples.shape[0], total), np.float32)
+            self._waveform = _silence(samples.shape[0], total)
         if self._cursor is not None:
             self._write(self._position(frame, self._cursor), samples)
             return
@@ -105,6 +107,23 @@ class SoundTrack:
         if first < last:
             whole[:channels, at + first : at + last] = samples[:channels, first:last]
             self._end = max(self._end, at + last)
+
+
+def _silence(channels: int, count: int) -> Samples:
+    """Room for a whole track; a file of two pictures can claim to last for years.
+
+    Raises:
+        MemoryShortError: It would not fit.
+    """
+    needed, free = 4 * channels * count, free_bytes()
+    if needed > free:
+        raise MemoryShortError(
+            f"The clip's sound needs {gigabytes(needed)} of memory and {gigabytes(free)} is free. "
+            "Trim the clip, or load a part of its frames.",
+            needed_bytes=needed,
+            free_bytes=free,
+        )
+    return np.zeros((channels, count), np.float32)
 
 
 def settled_start(stamps: list[int], lengths: list[int], *, half_tick: float) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DecodeError
 from ..media.opencv import opencv
+from .picture_header import check_picture_header
 
 cv2: Any = opencv()
 
@@ -42,8 +43,10 @@ def read_cutout(path: Path, *, longest_px: int) -> Cutout:
     Raises:
         DecodeError: The file is not a picture.
     """
-    data = np.fromfile(path, np.uint8)
-    pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    content = path.read_bytes()
+    check_picture_header(content)
+    data = np.frombuffer(content, np.uint8)
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise DecodeError("The character is not a picture. Send a PNG, JPEG or WebP.")
     rgb, own_alpha = _split(_small(pixels, longest_px))

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import av
 from av.error import FFmpegError
 
 from ..errors import DecodeError, Stopped
+from ..media import container
 
 TINY_AREA_PX = 60_000
 
 
-def open_clip(path: Path) -> Any:
-    """Open a clip that has a picture.
+@contextmanager
+def open_clip(path: Path) -> Generator[Any, None, None]:
+    """Open a clip that has a picture, as carefully as the pack opens any.
 
     Raises:
         DecodeError: It is not one.
     """
-    try:
-        container = av.open(str(path))
-    except (FFmpegError, ValueError) as error:
-        raise DecodeError("The motion is not a clip. Send an MP4, MOV or M4V.") from error
-    if not container.streams.video:
-        container.close()
-        raise DecodeError("The motion has no picture. Send an MP4, MOV or M4V with one.")
-    return container
+    with container.open_clip(path) as opened:
+        if not opened.streams.video:
+            raise DecodeError("The motion has no picture. Send an MP4, MOV or M4V with one.")
+        container.limit_pixels(opened.streams.video[0])
+        yield opened
 
 
 def set_threads(stream: Any, area_px: int) -> None:
@@ -39,13 +38,13 @@ def set_threads(stream: Any, area_px: int) -> None:
         stream.thread_type = "AUTO"
 
 
-def packets(container: Any, streams: list[Any], stop: Event) -> Iterator[Any]:
+def packets(clip: Any, streams: list[Any], stop: Event) -> Iterator[Any]:
     """The clip's packets, as far as it can be read.
 
     Raises:
         Stopped: `stop` was set.
     """
-    source = container.demux(streams)
+    source = clip.demux(streams)
     while True:
         if stop.is_set():
             raise Stopped("The practice service was stopped.")
@@ -58,9 +57,9 @@ def packets(container: Any, streams: list[Any], stop: Event) -> Iterator[Any]:
         yield packet
 
 
-def frames_of(container: Any, stream: Any, stop: Event) -> Iterator[Any]:
+def frames_of(clip: Any, stream: Any, stop: Event) -> Iterator[Any]:
     """All frames of a stream that can be decoded."""
-    for packet in packets(container, [stream], stop):
+    for packet in packets(clip, [stream], stop):
         yield from decoded(packet)
 
 
