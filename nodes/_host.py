@@ -5,6 +5,7 @@ Tests put a stand-in in its place, so the rest of `nodes` runs without ComfyUI.
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,16 @@ def input_file(name: str) -> Path:
     Raises:
         ValueError: The name leads out of ComfyUI's folders.
     """
-    path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+    named = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))  # noqa: PTH100
     allowed = (
         folder_paths.get_input_directory(),
         folder_paths.get_output_directory(),
         folder_paths.get_temp_directory(),
     )
+    # By its letters first: Windows calls a server as soon as a name that leads there is looked at.
+    if not any(named.is_relative_to(os.path.abspath(folder)) for folder in allowed):  # noqa: PTH100
+        raise ValueError(name)
+    path = named.resolve()
     if not any(path.is_relative_to(Path(folder).resolve()) for folder in allowed):
         raise ValueError(name)
     return path

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..utils.errors import InputError
+from ..utils.errors import InputError, spelled
 from ..utils.media.decode import Decoded, decode_clip
 from ..utils.media.taking import take
 from ..utils.media.types import Clip, FileClip, FramesClip
@@ -17,6 +17,7 @@ from .outputs import FrameOptions
 from .schema import CATEGORY, frame_inputs
 from .session import fetch_clip
 from .sounds import to_audio
+from .values import text_of
 from .waiting import in_thread
 
 
@@ -57,9 +58,10 @@ class ApixoLoadFrames(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
         """A file that was written anew is read anew."""
-        name = str(inputs.get("file") or "").strip()
-        if not name:
+        name = inputs.get("file")
+        if not isinstance(name, str) or not name.strip():
             return ""
+        name = name.strip()
         try:
             found = host.input_file(name).stat()
         except (OSError, ValueError):
@@ -72,7 +74,7 @@ class ApixoLoadFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         """Decode the one clip that was given."""
         selection = FrameOptions(**frame_numbers).selection()
-        clip, owned = await _find(video, url.strip(), file.strip())
+        clip, owned = await _find(video, text_of(url, "url"), text_of(file, "file"))
 
         def work(stop: threading.Event, progress: Callable[[int, int | None], None]) -> Decoded:
             read = take if isinstance(clip, FramesClip) else decode_clip
@@ -119,14 +121,17 @@ async def _find(video: Any, url: str, file: str) -> tuple[Clip, Path | None]:
 def _existing(name: str) -> Path:
     try:
         path = host.input_file(name)
+        there = path.is_file()
+    except OSError:  # such as a name that is longer than any file's
+        there = False
     except ValueError as error:
         raise InputError(
             "The file lies outside of ComfyUI's input, output and temp folders. "
             "Copy it into the input folder, and give its name."
         ) from error
-    if not path.is_file():
+    if not there:
         raise InputError(
-            f"There is no file “{name[:80]}” in ComfyUI's input folder. "
+            f"There is no file “{spelled(name, most=80)}” in ComfyUI's input folder. "
             "Copy it there, or correct the name."
         )
     return path

@@ -9,11 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from ..utils.apixo.request import WanOptions
-from ..utils.errors import InputError
+from ..utils.errors import InputError, spelled
 from ..utils.media.types import Clip, FileClip, FramesClip, Sound
 from ..utils.tasks.request import PictureCharacter, Request, UrlCharacter, UrlMotion
 from . import _host as host
 from .sounds import to_sound
+from .values import text_of, word_of
 
 HOSTS = {
     "auto": "auto",
@@ -23,10 +24,12 @@ HOSTS = {
 }
 """The words on the node, and the names in `utils/hosting`."""
 
+SOUNDS = ("keep", "none")
 _NTSC_BASES = (24, 30, 48, 60, 120)
+_MOST_FPS = 10_000
 
 
-def exact_rate(frame_rate: float) -> Fraction:
+def exact_rate(frame_rate: object) -> Fraction:
     """The rate that a rounded number stands for.
 
     Args:
@@ -39,9 +42,10 @@ def exact_rate(frame_rate: float) -> Fraction:
     Raises:
         InputError: It is not a number above 0.
     """
-    if not math.isfinite(frame_rate) or frame_rate <= 0:
+    frame_rate = _number(frame_rate)
+    if not 0 < frame_rate <= _MOST_FPS:
         raise InputError(
-            f"The frame rate is {frame_rate:g}; frames need one above 0. "
+            f"The frame rate is {frame_rate:g}; frames need one above 0, {_MOST_FPS} at most. "
             "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
         )
     for base in _NTSC_BASES:
@@ -55,6 +59,19 @@ def exact_rate(frame_rate: float) -> Fraction:
             "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
         )
     return exact
+
+
+def _number(value: object) -> float:
+    """A number that a link may have brought in any form."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InputError(
+            f"The frame rate is “{spelled(value)}”, which is no number. "
+            "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
+        )
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def build_request(**inputs: Any) -> Request:
@@ -75,21 +92,21 @@ def build_request(**inputs: Any) -> Request:
         motion=read_motion(inputs),
         options=options,
         host=host_name(inputs["host"]),
-        keep_sound=inputs["sound"] == "keep",
+        keep_sound=word_of(inputs["sound"], "sound", SOUNDS) == "keep",
     )
     request.check()
     return request
 
 
-def host_name(word: str) -> str:
+def host_name(word: object) -> str:
     """The host that a node's word means.
 
     Raises:
         InputError: There is no such host.
     """
-    if word not in HOSTS:
+    if not isinstance(word, str) or word not in HOSTS:
         raise InputError(
-            f"“{str(word)[:40]}” is no way to host media. Choose one of: {', '.join(HOSTS)}."
+            f"“{spelled(word)}” is no way to host media. Choose one of: {', '.join(HOSTS)}."
         )
     return HOSTS[word]
 
@@ -100,9 +117,9 @@ def one_picture(image: Tensor, mask: Tensor | None) -> PictureCharacter:
     Raises:
         InputError: There are several, or none, or the mask is of another picture.
     """
-    if image.ndim != 4 or image.shape[0] == 0 or image.numel() == 0:
+    if not isinstance(image, Tensor) or image.ndim != 4 or image.numel() == 0:
         raise InputError(
-            f"The character input holds no picture (shape {tuple(image.shape)}). "
+            f"The character input holds no picture ({_shape(image)}). "
             "Wire one picture of the character into it."
         )
     if image.shape[0] > 1:
@@ -130,7 +147,7 @@ def _one_mask(image: Tensor, mask: Tensor | None) -> Tensor | None:
 
 
 def _character(inputs: dict[str, Any]) -> PictureCharacter | UrlCharacter:
-    image, url = inputs.get("character"), str(inputs.get("character_url") or "").strip()
+    image, url = inputs.get("character"), text_of(inputs.get("character_url"), "character_url")
     if image is not None and url:
         raise InputError(
             "There are two characters: a picture is wired in, and character_url is filled. "
@@ -152,7 +169,7 @@ def read_motion(inputs: dict[str, Any]) -> Clip | UrlMotion:
         InputError: It is missing, given twice, empty, or has no frame rate.
     """
     video, frames = inputs.get("motion"), inputs.get("motion_frames")
-    url = str(inputs.get("motion_url") or "").strip()
+    url = text_of(inputs.get("motion_url"), "motion_url")
     given = [
         name
         for name, there in (
@@ -177,17 +194,21 @@ def read_motion(inputs: dict[str, Any]) -> Clip | UrlMotion:
             )
         return UrlMotion(url)
     if frames is not None:
-        return _frames_clip(frames, inputs.get("frame_rate") or 0.0, sound)
+        return _frames_clip(frames, inputs.get("frame_rate"), sound)
     return _with_sound(host.read_video(video), sound)
 
 
-def _frames_clip(frames: Tensor, frame_rate: float, sound: Sound | None) -> FramesClip:
+def _frames_clip(frames: Tensor, frame_rate: object, sound: Sound | None) -> FramesClip:
     """A batch of frames with its rate."""
-    if frames.ndim != 4 or frames.shape[0] == 0 or frames.numel() == 0:
-        raise InputError(
-            f"The clip is empty (shape {tuple(frames.shape)}). Wire at least one frame into it."
-        )
+    if not isinstance(frames, Tensor) or frames.ndim != 4 or frames.numel() == 0:
+        raise InputError(f"The clip is empty ({_shape(frames)}). Wire at least one frame into it.")
     return FramesClip(frames, exact_rate(frame_rate), sound)
+
+
+def _shape(media: object) -> str:
+    return (
+        f"shape {tuple(media.shape)}" if isinstance(media, Tensor) else f"a {type(media).__name__}"
+    )
 
 
 def _with_sound(clip: Clip, sound: Sound | None) -> Clip:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..utils.errors import InputError, MemoryShortError
+from ..utils.errors import InputError, MemoryShortError, spelled
 from ..utils.media.decode import Decoded, decode
 from ..utils.media.listening import decode_sound
 from ..utils.media.probe import probe
@@ -19,6 +19,7 @@ from ..utils.tasks.watch import Outcome
 from . import _host as host
 from ._host import io
 from .sounds import to_audio
+from .values import is_whole
 from .waiting import in_thread
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,17 @@ class FrameOptions:
         Raises:
             InputError: A number is out of its range.
         """
-        if min(self.first_frame, self.frame_count, self.longest_side) < 0 or self.every_nth < 1:
+        numbers = (self.first_frame, self.frame_count, self.longest_side)
+        whole = all(is_whole(number, least=0) for number in numbers)
+        if not whole or not is_whole(self.every_nth, least=1):
             raise InputError(
-                "first_frame, frame_count and longest_side must be 0 or more, every_nth 1 or more. "
-                "Correct the numbers on the node."
+                "first_frame, frame_count and longest_side must be whole numbers of 0 or more, "
+                "every_nth of 1 or more. Correct the numbers on the node."
+            )
+        if not isinstance(self.decode_frames, (bool, int)):
+            raise InputError(
+                f"decode_frames is “{spelled(self.decode_frames)}”, which is neither on nor off. "
+                "Switch it on the node."
             )
         return Selection(
             start=self.first_frame,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..utils.errors import InputError
+from ..utils.errors import InputError, spelled
 from . import _host as host
 from ._host import io
 from .inputs import build_request
@@ -20,6 +20,7 @@ from .schema import (
     url_inputs,
 )
 from .session import service, settings_store
+from .values import text_of
 from .waiting import watch, watch_acceptance
 
 
@@ -87,16 +88,16 @@ class ApixoWanCollect(io.ComfyNode):
         """Wait for the task's file, and decode it."""
         wanted = FrameOptions(**frame_options)
         wanted.selection()
-        typed = task_id.strip()
-        if task and typed and task != typed:
+        wired, typed = text_of(task, "task"), text_of(task_id, "task_id")
+        if wired and typed and wired != typed:
             raise InputError(
-                f"There are two tasks: {task} is wired in, and {typed[:60]} is typed in. "
-                "Keep one of them."
+                f"There are two tasks: {spelled(wired, most=60)} is wired in, and "
+                f"{spelled(typed, most=60)} is typed in. Keep one of them."
             )
-        if not task and not typed:
+        if not wired and not typed:
             raise InputError(
                 "There is no task. Wire a task in, or type in the id that APIXO's dashboard shows."
             )
         limit_minutes = settings_store().load().wait_minutes
-        collected = await watch(service().collect(task or typed), limit_minutes=limit_minutes)
+        collected = await watch(service().collect(wired or typed), limit_minutes=limit_minutes)
         return await deliver(collected, wanted)

@@ -9,9 +9,10 @@ from ..utils.errors import InputError
 from ..utils.tasks.sharing import ShareWish
 from . import _host as host
 from ._host import io
-from .inputs import HOSTS, host_name, one_picture, read_motion
+from .inputs import HOSTS, SOUNDS, host_name, one_picture, read_motion
 from .schema import CATEGORY, frame_rate_input
 from .session import service
+from .values import word_of
 from .waiting import watch_share
 
 
@@ -120,4 +121,5 @@ class ApixoUploadVideo(io.ComfyNode):
                 "frame_rate": frame_rate,
             }
         )
-        return await _give(ShareWish(clip, host_name(host), keep_sound=sound == "keep"))
+        keep = word_of(sound, "sound", SOUNDS) == "keep"
+        return await _give(ShareWish(clip, host_name(host), keep_sound=keep))

@@ -6,6 +6,19 @@ URL or a whole reply.
 
 from __future__ import annotations
 
+_HUGE_BITS = 256
+
+
+def spelled(value: object, *, most: int = 40) -> str:
+    """A value as a message may show it: short, in one line, with nothing a console refuses."""
+    if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
+        text = "a huge number"  # Python refuses to spell one of thousands of digits
+    elif value is None or isinstance(value, (str, int, float)):
+        text = str(value)
+    else:
+        text = type(value).__name__
+    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
+
 
 class WanAnimateError(Exception):
     """Base of every error of this pack; never raised itself."""

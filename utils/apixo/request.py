@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import InputError
+from ..errors import InputError, spelled
 
 MAX_SEED = 2**31 - 1
 TYPES = ("animate", "replace")
@@ -89,7 +89,7 @@ class Submission:
 def _check_word(name: str, word: object, known: tuple[str, ...]) -> None:
     if not isinstance(word, str) or word not in known:
         raise InputError(
-            f"The {name} is “{str(word)[:40]}”, which the service does not know. "
+            f"The {name} is “{spelled(word)}”, which the service does not know. "
             f"Choose one of: {', '.join(known)}."
         )
 
@@ -97,7 +97,7 @@ def _check_word(name: str, word: object, known: tuple[str, ...]) -> None:
 def _check_seed(seed: object) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not -1 <= seed <= MAX_SEED:
         raise InputError(
-            f"The seed is {str(seed)[:40]}; it must be a whole number from -1 to {MAX_SEED}. "
+            f"The seed is {spelled(seed)}; it must be a whole number from -1 to {MAX_SEED}. "
             "Use -1 to let the service choose."
         )
 
