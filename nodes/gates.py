@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ Body = dict[str, Any]
 Handler = Callable[[web.Request, Body], Awaitable[Any]]
 Result = TypeVar("Result")
 
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _FORWARDING = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 _STATUS: tuple[tuple[type[WanAnimateError], int], ...] = (
     (RowGoneError, 404),
@@ -119,7 +121,7 @@ def refuse_other_machines(request: web.Request) -> None:
     """
     peer = request.transport.get_extra_info("peername") if request.transport else None
     near = bool(peer) and isinstance(peer, tuple) and is_loopback(str(peer[0]))
-    named = is_loopback(urlsplit(f"//{request.host}").hostname or "")
+    named = is_loopback(_name_in(request.host))
     if not near or not named or any(name in request.headers for name in _FORWARDING):
         raise RefusedError(
             "Settings and keys are shown and changed only in a browser on the machine that runs "
@@ -162,11 +164,16 @@ async def read_body(request: web.Request, fields: Mapping[str, type]) -> Body:
         raise RefusedError(f"Unknown field “{unknown[0]}”. Leave it out.", status=400)
     for name, kind in fields.items():
         value = body.get(name)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (kind is int and not _is_row_number(value)):
             raise RefusedError(
                 f"The field “{name}” is missing or no {kind.__name__}. Correct it.", status=400
             )
     return body
+
+
+def _is_row_number(value: object) -> bool:
+    """Whether a database can hold it."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 async def read_small(request: web.Request, most_bytes: int) -> bytes:
@@ -190,6 +197,12 @@ def _place_of(origin: str) -> str:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
+
+
+def _name_in(host: str) -> str:
+    """The name or the address in a Host header; "" where it is anything else."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]) if found else ""
 
 
 def _status_of(error: WanAnimateError) -> int:

@@ -167,7 +167,8 @@ def read_callback(text: str, name: str) -> str:
         return ""
     if word.lower() in {"1", "true", "yes", "on"}:
         return "1"
-    if not word.startswith("https://") or not word.isascii() or any(c.isspace() for c in word):
+    plain = word.isascii() and word.isprintable() and " " not in word
+    if not word.startswith("https://") or not plain:
         raise SettingsError(f"{name} must be 1, 0 or an https:// address of your own. Correct it.")
     return word
 
@@ -182,7 +183,8 @@ def read_store(text: str, name: str) -> str:
     if not address:
         return ""
     scheme, found, rest = address.partition("://")
-    if not found or scheme not in {"s3", "gs", "az"} or not rest or rest.startswith("/"):
+    named = scheme in {"s3", "gs", "az"} and rest and not rest.startswith("/")
+    if not found or not named or not rest.isprintable():
         raise SettingsError(
             f"{name} is not the address of an object store. "
             "Write it as in s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."

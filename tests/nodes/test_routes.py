@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 import stat
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-import requests
 from aiohttp import web
 from apixo_wan_animate.nodes import _host as host
 from apixo_wan_animate.nodes import gates, session
@@ -26,25 +23,9 @@ from apixo_wan_animate.utils.tasks.fingerprint import token_digest
 from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.states import State
+from pack_routes import outer_address, serving
 
 SECRET = "marked-secret-key-0123456789"
-
-
-@dataclass
-class Server:
-    """The routes behind a real socket, and a session that never meets a proxy."""
-
-    origin: str
-
-    def __post_init__(self):
-        self.http = requests.Session()
-        self.http.trust_env = False
-
-    def get(self, path, **options):
-        return self.http.get(self.origin + path, timeout=30, **options)
-
-    def post(self, path, body=None, **options):
-        return self.http.post(self.origin + path, json=body, timeout=30, **options)
 
 
 @pytest.fixture
@@ -52,38 +33,8 @@ def server(tmp_path, monkeypatch):
     for name in ("APIXO_API_KEY", "APIXO_WAN_PRACTICE", "APIXO_WAN_STORE", "RUNPOD_POD_ID"):
         monkeypatch.delenv(name, raising=False)
     host.reset(tmp_path)
-    loop, started, ready = asyncio.new_event_loop(), threading.Event(), SimpleNamespace(port=0)
-
-    async def start():
-        app = web.Application()
-        routes = web.RouteTableDef()
-        register(routes)
-        app.add_routes(routes)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        ready.runner = runner
-        ready.port = runner.addresses[0][1]
-        started.set()
-
-    def serve():
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(ready.runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert started.wait(10)
-    made = Server(f"http://127.0.0.1:{ready.port}")
-    try:
+    with serving() as made:
         yield made
-    finally:
-        made.http.close()
-        session.stop_service()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
 
 
 @pytest.fixture
@@ -205,16 +156,6 @@ def test_the_page_itself_is_served(server):
 )  # fmt: skip
 def test_only_this_machine_is_near(name, near):
     assert gates.is_loopback(name) is near
-
-
-def outer_address() -> str:
-    """An address of this machine that is not loopback; "" without a network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return ""
-        return probe.getsockname()[0]
 
 
 def test_a_peer_on_the_network_gets_no_settings():
