@@ -56,6 +56,16 @@ class Folders:
     temp: Path
 
 
+def make_private(folder: Path) -> None:
+    """Make the folder of the ledger where it is missing, for its owner alone.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting with its default; DESIGN.md, "Settings", explains each."""
@@ -238,7 +248,7 @@ class SettingsStore:
         path = self._folder / name
         part = path.with_name(f"{name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(content, file, indent=2, sort_keys=True)

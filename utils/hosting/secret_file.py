@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..settings import make_private
 
 SECRET_BYTES = 32
 
@@ -39,7 +40,7 @@ def own_secret(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

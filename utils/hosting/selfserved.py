@@ -13,6 +13,7 @@ from threading import Event
 from ..addresses import AddressRule
 from ..clock import Clock
 from ..errors import HostingError, SettingsError
+from ..settings import make_private
 from .host import HostedFile, Progress
 from .shelf import Shelf
 
@@ -61,7 +62,7 @@ def confirm_address(state: Path, url: str) -> None:
     path = state / _CONFIRMED_FILE
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        make_private(state)
         part.write_text(json.dumps({"confirmed": url.rstrip("/")}), encoding="utf-8")
         part.replace(path)
     except OSError as error:

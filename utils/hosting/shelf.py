@@ -19,6 +19,7 @@ from threading import Event
 
 from ..clock import Clock
 from ..errors import HostingError, Stopped
+from ..settings import make_private
 from .host import MEDIA_TYPES, Progress, random_name
 from .ranges import OutsideError, Window, read_range
 from .secret_file import own_secret
@@ -115,7 +116,8 @@ class Shelf:
         name = random_name(extension)
         part = self._folder / f"{name}.part"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder.parent)
+            make_private(self._folder)
             if os.name == "posix":
                 self._folder.chmod(0o700)
             self._sweep()

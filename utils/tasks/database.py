@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from ..errors import LedgerError
+from ..settings import make_private
 from .schema import MIGRATIONS
 
 _BUSY_S = 20.0
@@ -116,7 +117,7 @@ class Database:
     def _open(self, migrations: Sequence[str]) -> None:
         self._everyday = "NORMAL"
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             # Only where there is none: closing a second descriptor of the file would drop every
             # lock that this process holds on it, and another one would then take the log away.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

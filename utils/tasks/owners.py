@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import LedgerError
+from ..settings import make_private
 from .ledger import Ledger
 
 _STALE_S = 86_400.0
@@ -37,7 +38,8 @@ class Ownership:
             LedgerError: The folder cannot be written.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder.parent)
+            self._folder.mkdir(exist_ok=True)
             self._lock.acquire(timeout=0)
         except (OSError, NotImplementedError, Timeout) as error:
             raise LedgerError(
