@@ -14,18 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
-from requests.utils import requote_uri
 from urllib3.util.retry import Retry
 
 from .addresses import AddressRule, origin_of
 from .clock import Clock
 from .errors import TransportError
 from .transport_bodies import FileBody, Form, Progress, chunks, read_body
-from .transport_call import Call, open_reply
-from .transport_connection import Patience, WatchedAdapter
+from .transport_call import Call
+from .transport_connection import WatchedAdapter
 from .transport_download import (
     Downloaded,
     DownloadProgress,
@@ -35,18 +33,13 @@ from .transport_download import (
     media_type_of,
     total_bytes,
 )
+from .transport_exchange import file_patience, followed, fresh, patience, reply_to
 from .transport_retry_after import retry_after_s
 from .transport_watch import Watch, keep_links_out_of_logs
 
 __all__ = ["DownloadProgress", "Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
 
 REPLY_LIMIT_BYTES = 1024 * 1024
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
-_REPEATED = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_PASSING = frozenset({500, 502, 503, 504})
-"""Statuses after which a file is asked for, or sent, once more."""
-
 _UPLOAD_SILENCE_S = 120.0
 _UPLOAD_LEAST_S = 300.0
 _UPLOAD_SLOWEST_BYTES_PER_S = 16 * 1024
@@ -101,7 +94,7 @@ class Transport:
     def __init__(self, clock: Clock) -> None:
         keep_links_out_of_logs()
         self._clock = clock
-        self._kept = WatchedAdapter(_patience())
+        self._kept = WatchedAdapter(patience())
 
     def close(self) -> None:
         """Close the connections that are kept for further reads."""
@@ -134,7 +127,7 @@ class Transport:
         """
         call = Call("GET", url, headers or {}, params=params)
         watch = Watch(url, stop=stop, limit_s=timeout_s, silence_s=timeout_s)
-        with _reply(self._kept, call, watch) as response:
+        with reply_to(self._kept, call, watch) as response:
             return self._read(response, watch, limit_bytes)
 
     def post_once(
@@ -163,8 +156,8 @@ class Transport:
         sent = {**(headers or {}), "Content-Type": "application/json", "Connection": "close"}
         watch = Watch(url, limit_s=timeout_s, silence_s=timeout_s, once=True)
         with (
-            _fresh(Retry(0, read=False)) as adapter,
-            _reply(adapter, Call("POST", url, sent, body=content), watch) as response,
+            fresh(Retry(0, read=False)) as adapter,
+            reply_to(adapter, Call("POST", url, sent, body=content), watch) as response,
         ):
             return self._read(response, watch, limit_bytes)
 
@@ -205,12 +198,12 @@ class Transport:
             Stopped: `stop` was set.
         """
         form = Form(file_field, file_name, media_type, fields or {}) if file_field else None
-        with FileBody(file, form=form, progress=progress) as body, _fresh(_file_patience()) as way:
+        with FileBody(file, form=form, progress=progress) as body, fresh(file_patience()) as way:
             sent = {"Content-Type": form.content_type if form else media_type, **(headers or {})}
             call = Call(method, url, sent, body=body if len(body) else b"")
             limit_s = _UPLOAD_LEAST_S + len(body) / _UPLOAD_SLOWEST_BYTES_PER_S
             watch = Watch(url, rule, stop, limit_s=limit_s, silence_s=_UPLOAD_SILENCE_S)
-            with _reply(way, call, watch) as response:
+            with reply_to(way, call, watch) as response:
                 return self._read(response, watch, REPLY_LIMIT_BYTES)
 
     def send(
@@ -231,8 +224,8 @@ class Transport:
         """
         watch = Watch(url, rule, limit_s=timeout_s, silence_s=timeout_s)
         with (
-            _fresh(_patience()) as adapter,
-            _reply(adapter, Call(method, url, headers or {}), watch) as response,
+            fresh(patience()) as adapter,
+            reply_to(adapter, Call(method, url, headers or {}), watch) as response,
         ):
             return self._read(response, watch, REPLY_LIMIT_BYTES)
 
@@ -257,7 +250,7 @@ class Transport:
         """
         headers = {"Range": f"bytes=0-{max(1, first_bytes) - 1}"}
         watch = Watch(url, rule, stop, limit_s=timeout_s, silence_s=timeout_s)
-        with _followed(_file_patience(), Call("GET", url, headers), watch) as response:
+        with followed(file_patience(), Call("GET", url, headers), watch) as response:
             total = total_bytes(response)
             if response.status_code == 416 and total == 0:
                 return Probe(200, 0, media_type_of(response), b"", str(response.url))
@@ -315,99 +308,11 @@ class Transport:
 
 
 @contextmanager
-def _fresh(retry: Retry) -> Generator[WatchedAdapter, None, None]:
-    """A way out whose connections nobody used before, and nobody will use again."""
-    adapter = WatchedAdapter(retry)
-    try:
-        yield adapter
-    finally:
-        adapter.close()
-
-
-@contextmanager
-def _reply(
-    adapter: WatchedAdapter, call: Call, watch: Watch
-) -> Generator[requests.Response, None, None]:
-    """The reply to a call, closed at the end; errors are ours."""
-    with watch.running():
-        response = open_reply(adapter, call, watch)
-        try:
-            yield response
-        finally:
-            response.close()
-
-
-@contextmanager
-def _followed(retry: Retry, call: Call, watch: Watch) -> Generator[requests.Response, None, None]:
-    """The reply to a call after its redirects, each of which is checked like the first address."""
-    for _ in range(_MOST_REDIRECTS + 1):
-        with _fresh(retry) as adapter, _reply(adapter, call, watch) as response:
-            target = response.headers.get("Location", "")
-            if response.status_code not in _REDIRECTS or not target:
-                yield response
-                return
-            call = Call(call.method, _next_url(call.url, target), call.headers)
-            watch.url = call.url
-    raise TransportError(
-        f"{origin_of(call.url)} redirects more than {_MOST_REDIRECTS} times. "
-        "Use the address at which the file really lies."
-    )
-
-
-def _next_url(url: str, target: str) -> str:
-    """Where a redirect leads; its bytes came as Latin-1, and were meant as UTF-8."""
-    try:
-        text = target.encode("latin-1").decode("utf-8", "replace")
-        found = requote_uri(urljoin(url, text)).partition("#")[0]
-    except (ValueError, requests.RequestException) as error:
-        raise TransportError(
-            f"{origin_of(url)} redirects to an address that is none. "
-            "Use the address at which the file really lies."
-        ) from error
-    if url.startswith("https:") and found.startswith("http:"):
-        raise TransportError(
-            f"{origin_of(url)} redirects from https to http, where anybody on the way could put "
-            "another file. Use the address at which the file really lies."
-        )
-    return found
-
-
-@contextmanager
 def _stream(
     url: str, *, headers: Mapping[str, str], rule: AddressRule | None, stop: Event | None
 ) -> Generator[requests.Response, None, None]:
     """A reply whose body is read piece by piece; for `download`."""
     watch = Watch(url, rule, stop, silence_s=60.0, paced=True)
-    once = _file_patience(connect=0, read=0)  # what is cut goes on instead of starting over
-    with _followed(once, Call("GET", url, headers), watch) as response:
+    once = file_patience(connect=0, read=0)  # what is cut goes on instead of starting over
+    with followed(once, Call("GET", url, headers), watch) as response:
         yield response
-
-
-def _patience() -> Retry:
-    """Repeats what failed on the way, and leaves every status to the caller."""
-    return Patience(
-        2,
-        redirect=0,
-        status=0,
-        other=0,
-        allowed_methods=_REPEATED,
-        backoff_factor=0.3,
-        raise_on_status=False,
-        respect_retry_after_header=False,
-    )
-
-
-def _file_patience(*, connect: int | None = None, read: int | None = None) -> Retry:
-    """Repeats also where a host had trouble for a moment."""
-    return Patience(
-        3,
-        connect=connect,
-        read=read,
-        redirect=0,
-        other=0,
-        allowed_methods=_REPEATED,
-        backoff_factor=0.3,
-        status_forcelist=_PASSING,
-        raise_on_status=False,
-        respect_retry_after_header=False,
-    )
