@@ -12,11 +12,11 @@ from ..utils.clock import SystemClock
 from ..utils.settings import SettingsStore
 from ..utils.tasks.ledger import has_unfinished
 from . import _host as host
+from .news import tell
 
 if TYPE_CHECKING:
     from ..utils.tasks.service import TaskService
     from ..utils.transport import DownloadProgress
-from .news import tell
 
 log = logging.getLogger(__name__)
 
