@@ -11,7 +11,7 @@ from ._host import io
 
 CATEGORY = "video/Wan Animate (APIXO)"
 MAX_SEED = 2**31 - 1
-"""Source: API.md, "Body of the submit"."""
+"""Source: docs/service.md, "Body of the submit"."""
 
 WAN_TASK = io.Custom("APIXO_WAN_TASK")
 

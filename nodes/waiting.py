@@ -19,7 +19,7 @@ from .session import service
 from .status import describe, span
 
 LOOK_S = 0.1
-"""How often a node looks at the interrupt; COMFYUI.md asks for twice a second."""
+"""How often a node looks at the interrupt; docs/comfyui.md asks for twice a second."""
 TEXT_S = 0.5
 
 Result = TypeVar("Result")

@@ -32,7 +32,7 @@ from .setting_values import (
 )
 
 DEFAULT_BASE_URL = "https://api.apixo.ai"
-"""Source: API.md, "Calls", read 2026-11-23."""
+"""Source: docs/service.md, "Calls", read 2026-11-23."""
 
 KEY_VARIABLE = "APIXO_API_KEY"
 PRACTICE_KEY = "practice"
@@ -68,7 +68,7 @@ def make_private(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting with its default; DESIGN.md, "Settings", explains each."""
+    """Every setting with its default; README.md, "Settings", explains each."""
 
     api_key: Secret | None = None
     base_url: str = DEFAULT_BASE_URL

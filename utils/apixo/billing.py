@@ -8,7 +8,7 @@ from ..errors import InputError
 
 LEAST_BILLED_S = 5
 MOST_BILLED_S = 120
-"""Billed is the input clip's length, within these bounds. Source: API.md, "Money"."""
+"""Billed is the input clip's length, within these bounds. Source: docs/service.md, "Money"."""
 
 _ROUNDING_S = 1e-3
 

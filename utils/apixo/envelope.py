@@ -1,6 +1,7 @@
 """The envelope `{code, message, data}` that every answer comes in, and what its errors mean.
 
-Success is HTTP 200 and `code` 200. Source: API.md, "Answers" and "Errors", read 2026-11-23.
+Success is HTTP 200 and `code` 200.
+Source: docs/service.md, "Answers" and "Errors", read 2026-11-23.
 """
 
 from __future__ import annotations

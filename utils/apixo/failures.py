@@ -1,7 +1,7 @@
 """Why a task failed, sorted by what can be done about it.
 
 Fail codes come in two generations, as in `NSFW_DETECTED` and `SensitiveContentDetected`, and
-neither list is complete: a code is sorted by the words in it. Source: API.md, "Errors".
+neither list is complete: a code is sorted by the words in it. Source: docs/service.md, "Errors".
 """
 
 from __future__ import annotations

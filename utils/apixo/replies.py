@@ -1,6 +1,6 @@
 """What the service answers, read with everything that was met in the wild.
 
-Source: API.md, "Answers" and "Callback", read 2026-11-23.
+Source: docs/service.md, "Answers" and "Callback", read 2026-11-23.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/problem+json")
 
 _MAX_PICTURE_BYTES = 10_000_000
-"""Source: API.md, "Media limits": pictures under 10 MB; read 2026-11-23."""
+"""Source: docs/service.md, "Media limits": pictures under 10 MB; read 2026-11-23."""
 
 _SAFE_BYTES = {"picture": 5_000_000, "clip": 200_000_000}
-"""Source: API.md, "Media limits", the safe envelope; read 2026-11-23."""
+"""Source: docs/service.md, "Media limits", the safe envelope; read 2026-11-23."""
 
 
 @dataclass(frozen=True)

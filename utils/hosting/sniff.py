@@ -7,7 +7,7 @@ FIRST_BYTES = 4096
 
 PICTURES = frozenset({"PNG", "JPEG", "WebP"})
 CLIPS = frozenset({"MP4", "MOV"})
-"""Source: API.md, "Body of the submit" and "Media limits", read 2026-11-23."""
+"""Source: docs/service.md, "Body of the submit" and "Media limits", read 2026-11-23."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),

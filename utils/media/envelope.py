@@ -1,8 +1,8 @@
 """The pictures and clips that every service of this model takes, and what is done about others.
 
-Source: API.md, "Media limits", read in August 2026: the intersection of what services of this
-model publish. Inside it things just work; outside it what can be fixed is fixed, by scaling or
-by a row of edge pixels, and the rest is refused before anything is sent.
+Source: docs/service.md, "Media limits", read in August 2026: the intersection of what services
+of this model publish. Inside it things just work; outside it what can be fixed is fixed, by
+scaling or by a row of edge pixels, and the rest is refused before anything is sent.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def tell(task: PracticeTask, *, origin: str, now_ms: int) -> dict[str, Any]:
 
 
 def tell_oddly(task: PracticeTask, *, origin: str, now_ms: int) -> dict[str, Any] | None:
-    """The same in the odd ways of API.md, "Answers": one after the other, then the truth."""
+    """The same in the odd ways of docs/service.md, "Answers", one by one, then the truth."""
     data = tell(task, origin=origin, now_ms=now_ms)
     task.polls += 1
     if task.polls == 1:

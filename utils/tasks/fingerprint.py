@@ -1,4 +1,4 @@
-"""What makes two requests the same: DESIGN.md, "Fingerprint"."""
+"""What makes two requests the same: docs/design.md, "Fingerprint"."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from .unexpected import as_ours, report
 from .watch import Progress
 
 PIXELS = {"480p": 832 * 480, "720p": 1280 * 720}
-"""What a resolution can use. Source: API.md, “Media limits”, read 2026-11-23."""
+"""What a resolution can use. Source: docs/service.md, “Media limits”, read 2026-11-23."""
 
 _HEAD_BYTES = 512 * 1024
 """So much of a foreign clip is read to find its length."""

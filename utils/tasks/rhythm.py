@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 FIRST_S = 3.0
-"""Source: API.md, “Media limits”: first poll after 3 s; read 2026-11-23."""
+"""Source: docs/service.md, “Media limits”: first poll after 3 s; read 2026-11-23."""
 
 FACTOR = 1.4
 CAP_S = 15.0
@@ -18,13 +18,13 @@ WITH_CALLBACK = 4.0
 """Where a callback will tell, asking is the net under it."""
 
 MISSING_TOLERATED_S = 60.0
-"""Source: API.md, “Answers”: 404 for a task created moments ago; read 2026-11-23."""
+"""Source: docs/service.md, “Answers”: 404 for a task created moments ago; read 2026-11-23."""
 
 MISSING_FINAL_S = 86_400.0
-"""Source: DESIGN.md, “States”: no trace of the task for 24 h."""
+"""Source: docs/design.md, “States”: no trace of the task for 24 h."""
 
 FILE_GONE_FINAL_S = 7 * 86_400.0
-"""Source: DESIGN.md, “States”: its file gone for 7 days."""
+"""Source: docs/design.md, “States”: its file gone for 7 days."""
 
 PATIENCE_S = 60.0
 """So long nodes wait for a file that cannot be fetched; the service goes on trying."""

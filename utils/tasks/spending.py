@@ -14,7 +14,7 @@ from .rows import TaskRow
 from .states import SPENT, State
 
 MOST_BILLED_S = 120
-"""A clip of unknown length may cost this much. Source: API.md, "Money", read 2026-11-23."""
+"""A clip of unknown length may cost this much. Source: docs/service.md, "Money"; 2026-11-23."""
 
 _COUNTED = ", ".join(f"'{state.value}'" for state in sorted(SPENT, key=lambda s: s.value))
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 class State(Enum):
-    """Where a task stands; DESIGN.md, "States"."""
+    """Where a task stands; docs/design.md, "States"."""
 
     PREPARING = "preparing"
     SENDING = "sending"
