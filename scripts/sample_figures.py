@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sketch import Ink, Points, Sheet, mirrored
@@ -19,7 +20,7 @@ def draw_fox() -> tuple[np.ndarray, np.ndarray]:
     _fox_tail(sheet)
     _fox_legs(sheet)
     _fox_coat(sheet)
-    _fox_head(sheet)
+    draw_fox_head(sheet)
     rgb, alpha = sheet.finished()
     light = np.linspace(1.06, 0.86, 512)[None, :] * np.linspace(1.03, 0.94, 768)[:, None]
     return np.clip(rgb * light[..., None], 0, 255).astype(np.uint8), alpha
@@ -62,30 +63,31 @@ def _fox_coat(sheet: Sheet) -> None:
         sheet.limb([(x - 22, 548), (x + 22, 548)], (9, 9), COAT_LIGHT)
 
 
-def _fox_head(sheet: Sheet) -> None:
-    sheet.blob([(290, 340), (336, 352), (352, 420), (340, 470), (316, 462), (312, 400)], SCARF_DARK)
-    sheet.blob([(170, 318), (256, 296), (342, 318), (346, 350), (256, 384), (166, 350)], SCARF)
-    sheet.blob([(186, 346), (256, 366), (326, 346), (330, 356), (256, 382), (180, 358)], SCARF_DARK)
+def draw_fox_head(pen: Sheet | Figure) -> None:
+    """Head and scarf, where the whole fox has them: around (256, 200)."""
+    pen.blob([(290, 340), (336, 352), (352, 420), (340, 470), (316, 462), (312, 400)], SCARF_DARK)
+    pen.blob([(170, 318), (256, 296), (342, 318), (346, 350), (256, 384), (166, 350)], SCARF)
+    pen.blob([(186, 346), (256, 366), (326, 346), (330, 356), (256, 382), (180, 358)], SCARF_DARK)
     ear = [(128, 190), (118, 96), (128, 44), (176, 74), (222, 124)]
     inner = [(146, 158), (138, 104), (143, 78), (172, 98), (198, 130)]
     for outer, part in ((ear, inner), (mirrored(ear, 256), mirrored(inner, 256))):
-        sheet.blob(outer, FUR)
-        sheet.blob(part, NIGHT)
-    sheet.blob([(256, 106), (330, 122), (378, 180), (408, 246), (372, 270), (330, 304), (256, 336),
+        pen.blob(outer, FUR)
+        pen.blob(part, NIGHT)
+    pen.blob([(256, 106), (330, 122), (378, 180), (408, 246), (372, 270), (330, 304), (256, 336),
                 (182, 304), (140, 270), (104, 246), (134, 180), (182, 122)], FUR)  # fmt: skip
     cheek = [(256, 258), (222, 216), (176, 214), (132, 238), (106, 248), (142, 272), (184, 304),
              (256, 334)]  # fmt: skip
     for half in (cheek, mirrored(cheek, 256)):
-        sheet.blob(half, CREAM)
-    sheet.blob([(256, 232), (290, 262), (286, 308), (256, 326), (226, 308), (222, 262)], CREAM)
-    sheet.blob([(256, 110), (270, 150), (264, 196), (256, 208), (248, 196), (242, 150)], FUR_DARK)
+        pen.blob(half, CREAM)
+    pen.blob([(256, 232), (290, 262), (286, 308), (256, 326), (226, 308), (222, 262)], CREAM)
+    pen.blob([(256, 110), (270, 150), (264, 196), (256, 208), (248, 196), (242, 150)], FUR_DARK)
     for x in (196, 316):
-        sheet.oval((x, 206), (21, 25), NIGHT)
-        sheet.oval((x - 6, 197), (8, 9), (255, 255, 255))
-        sheet.oval((x + 7, 216), (4, 4), (255, 255, 255))
-    sheet.blob([(236, 268), (256, 262), (276, 268), (266, 286), (256, 291), (246, 286)], NIGHT)
-    sheet.limb([(256, 288), (256, 302)], (4, 4), NIGHT)
-    sheet.limb([(236, 302), (246, 309), (256, 302), (266, 309), (276, 302)], (4,) * 5, NIGHT)
+        pen.oval((x, 206), (21, 25), NIGHT)
+        pen.oval((x - 6, 197), (8, 9), (255, 255, 255))
+        pen.oval((x + 7, 216), (4, 4), (255, 255, 255))
+    pen.blob([(236, 268), (256, 262), (276, 268), (266, 286), (256, 291), (246, 286)], NIGHT)
+    pen.limb([(256, 288), (256, 302)], (4, 4), NIGHT)
+    pen.limb([(236, 302), (246, 309), (256, 302), (266, 309), (276, 302)], (4,) * 5, NIGHT)
 
 
 # The figures, in units of their height.
@@ -180,32 +182,69 @@ def _side_limbs(figure: Figure, leg: Points, arm: Points, *, inks: tuple[Ink, In
     figure.limb(arm, (0.066, 0.058, 0.046), inks[1])
 
 
-def draw_dancer(sheet: Sheet, at: tuple[float, float], *, phase: float) -> None:
-    """Somebody seen from the front, dancing on the spot."""
-    figure = Figure(sheet, at, 500)
+@dataclass(frozen=True)
+class Pose:
+    """Somebody seen from the front, in units of the height, from the ground below.
+
+    Attributes:
+        hip: Middle of the hips.
+        neck: Where the shoulders meet.
+        head: Middle of the head.
+        legs: Hip, knee and foot, right and left.
+        arms: Shoulder, elbow, wrist and the middle of the hand, right and left.
+        sway: How far to the right of the middle, −1…1.
+    """
+
+    hip: tuple[float, float]
+    neck: tuple[float, float]
+    head: tuple[float, float]
+    legs: tuple[Points, Points]
+    arms: tuple[Points, Points]
+    sway: float
+
+
+SIDES = (1, -1)
+
+
+def dance(phase: float) -> Pose:
+    """Where a dancer's joints are at a phase of the music."""
     sway = float(np.sin(phase))
     dip = 0.018 + 0.014 * float(np.cos(2 * phase))
     hip = (0.05 * sway, -1.98 * BONE + dip)
     neck = (hip[0] - 0.03 * sway, hip[1] - 0.30)
-    for side, ink in ((1, JEANS), (-1, JEANS_FAR)):
+    legs, arms = [], []
+    for side in SIDES:
         foot = (side * 0.085, -0.02 - 0.04 * max(0.0, side * sway))
         start = (hip[0] + side * 0.042, hip[1])
         knee = ((start[0] + foot[0]) / 2 + side * (0.006 + dip), (start[1] + foot[1]) / 2)
-        figure.limb([start, knee, foot], (0.1, 0.078, 0.055), ink)
-        figure.limb([foot, (foot[0] + side * 0.035, foot[1] + 0.005)], (0.05, 0.04), SHOE)
-    waist = (hip[0], hip[1] - 0.02)
-    for side in (1, -1):
-        chest = (neck[0] + side * 0.05, neck[1] + 0.05)
-        figure.limb([chest, (waist[0] + side * 0.035, waist[1])], (0.1, 0.085), JACKET)
-    figure.limb([(neck[0], neck[1] + 0.05), waist], (0.1, 0.09), JACKET)
-    for side, ink in ((1, JACKET_NEAR), (-1, JACKET_FAR)):
+        legs.append((start, knee, foot))
         lift = 92 + 48 * float(np.sin(phase + side * np.pi / 2))
         shoulder = (neck[0] + side * 0.085, neck[1] + 0.045)
         elbow = _reach(shoulder, side * lift, 0.15)
         wrist = _reach(elbow, side * (lift + 55) + 20 * sway, 0.14)
-        figure.oval(_reach(wrist, side * (lift + 55) + 20 * sway, 0.02), (0.028, 0.028), SKIN)
-        figure.limb([shoulder, elbow, wrist], (0.068, 0.058, 0.046), ink)
-    _front_head(figure, (neck[0] + 0.02 * sway, neck[1] - 0.085), neck)
+        arms.append((shoulder, elbow, wrist, _reach(wrist, side * (lift + 55) + 20 * sway, 0.02)))
+    head = (neck[0] + 0.02 * sway, neck[1] - 0.085)
+    return Pose(hip, neck, head, (legs[0], legs[1]), (arms[0], arms[1]), sway)
+
+
+def draw_dancer(
+    sheet: Sheet, at: tuple[float, float], *, phase: float, tall_px: float = 500
+) -> None:
+    """Somebody seen from the front, dancing on the spot."""
+    figure, pose = Figure(sheet, at, tall_px), dance(phase)
+    for side, leg, ink in zip(SIDES, pose.legs, (JEANS, JEANS_FAR), strict=True):
+        figure.limb(leg, (0.1, 0.078, 0.055), ink)
+        foot = leg[2]
+        figure.limb([foot, (foot[0] + side * 0.035, foot[1] + 0.005)], (0.05, 0.04), SHOE)
+    neck, waist = pose.neck, (pose.hip[0], pose.hip[1] - 0.02)
+    for side in SIDES:
+        chest = (neck[0] + side * 0.05, neck[1] + 0.05)
+        figure.limb([chest, (waist[0] + side * 0.035, waist[1])], (0.1, 0.085), JACKET)
+    figure.limb([(neck[0], neck[1] + 0.05), waist], (0.1, 0.09), JACKET)
+    for arm, ink in zip(pose.arms, (JACKET_NEAR, JACKET_FAR), strict=True):
+        figure.oval(arm[3], (0.028, 0.028), SKIN)
+        figure.limb(arm[:3], (0.068, 0.058, 0.046), ink)
+    _front_head(figure, pose.head, neck)
 
 
 def _front_head(figure: Figure, head: tuple[float, float], neck: tuple[float, float]) -> None:
