@@ -1,10 +1,10 @@
 # Each of these is also a plain Python command, for Windows: python scripts/run.py demo
 PYTHON ?= python3
 
-.PHONY: demo test fix samples bench crash clean
+.PHONY: demo test fix samples brand pack bench crash clean
 
-demo test fix samples bench crash:
+demo test fix samples brand pack bench crash:
 	$(PYTHON) scripts/run.py $@
 
 clean:
-	rm -rf .venv .cache demo-output
+	rm -rf .venv .cache demo-output dist

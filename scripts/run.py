@@ -1,9 +1,11 @@
 """The project's commands, each doing its own set-up: `python scripts/run.py demo`.
 
 demo      From two files to frames, through the practice service (or APIXO with LIVE=1).
-test      Everything that is checked: style, types, tests of Python and of the browser side.
+test      Everything that is checked, or only what is named: style types tests comfyui page.
 fix       Format and mend what the formatter can.
 samples   Draw the sample inputs.
+brand     Draw the icon and the banner.
+pack      Pack what users get into dist/.
 bench     Measure; takes minutes.
 crash     Kill and restart at every state; takes minutes.
 """
@@ -70,9 +72,12 @@ def demo() -> int:
 
 
 def test() -> int:
-    """Run every check, and say at the end which of them failed."""
+    """Run every check, or those that are named; say at the end which of them failed."""
+    wanted = sys.argv[2:] or list(CHECKS)
+    if unknown := [name for name in wanted if name not in CHECKS]:
+        sys.exit(f"There is no check named {unknown[0]}. Name some of: {', '.join(CHECKS)}.")
     set_up(EVERYTHING)
-    failed = [name for name, check in CHECKS.items() if check() != 0]
+    failed = [name for name in wanted if CHECKS[name]() != 0]
     say("All checks passed." if not failed else f"FAILED: {', '.join(failed)}")
     return 1 if failed else 0
 
@@ -87,6 +92,17 @@ def samples() -> int:
     """Draw the sample inputs."""
     set_up(RUNTIME)
     return run(PYTHON, ROOT / "scripts" / "draw_samples.py")
+
+
+def brand() -> int:
+    """Draw the icon and the banner."""
+    set_up(RUNTIME)
+    return run(PYTHON, ROOT / "scripts" / "draw_brand.py")
+
+
+def pack() -> int:
+    """Pack what users get."""
+    return run(sys.executable, ROOT / "scripts" / "archive.py")
 
 
 def bench() -> int:
@@ -157,14 +173,16 @@ CHECKS = {
     "style": _style,
     "types": _types,
     "tests": _tests,
-    "tests in ComfyUI": _host_tests,
-    "browser side": _browser_side,
+    "comfyui": _host_tests,
+    "page": _browser_side,
 }
 COMMANDS = {
     "demo": demo,
     "test": test,
     "fix": fix,
     "samples": samples,
+    "brand": brand,
+    "pack": pack,
     "bench": bench,
     "crash": crash,
 }

@@ -7,8 +7,6 @@ Needs Playwright, a Chromium and, for one template, VideoHelperSuite (`VHS_PATH`
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from comfy_page import ComfyPage, browser_path
 from playwright.sync_api import sync_playwright
-from running_comfyui import Comfy, install_pack, running
+from running_comfyui import Comfy, install_pack, install_video_helper_suite, running
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "example_workflows"
@@ -219,10 +217,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         base = Path(folder)
         install_pack(base)
-        suite = os.environ.get("VHS_PATH")
-        if suite:
-            shutil.copytree(suite, base / "custom_nodes" / "ComfyUI-VideoHelperSuite",
-                            ignore=shutil.ignore_patterns(".git"))  # fmt: skip
+        install_video_helper_suite(base)
         browser = playwright.chromium.launch(
             executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu"]
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from comfy_page import ComfyPage, browser_path
-from running_comfyui import checkout, install_pack, running
+from running_comfyui import install_pack, install_video_helper_suite, running
 from secret_service import SecretService
 
 
@@ -38,19 +37,6 @@ def browser():
         chromium.close()
 
 
-def video_helper_suite(base: Path) -> None:
-    """Lay VideoHelperSuite beside the pack, where the checkout has it or `VHS_PATH` names it."""
-    named = os.environ.get("VHS_PATH")
-    found = [Path(named)] if named else (checkout() / "custom_nodes").glob("*[Vv]ideo*[Ss]uite*")
-    for suite in found:
-        if (suite / "videohelpersuite").is_dir():
-            shutil.copytree(
-                suite.resolve(), base / "custom_nodes" / suite.name,
-                ignore=shutil.ignore_patterns(".git"),
-            )  # fmt: skip
-            return
-
-
 def page_arguments() -> tuple[str, ...]:
     """Another page than the checkout's own: `COMFYUI_FRONTEND` names its `static` folder."""
     root = os.environ.get("COMFYUI_FRONTEND")
@@ -62,7 +48,7 @@ def newcomer(tmp_path_factory):
     """A ComfyUI as it is after the installation: no key, no setting, no file."""
     base = tmp_path_factory.mktemp("newcomer")
     install_pack(base)
-    video_helper_suite(base)
+    install_video_helper_suite(base)
     with running(base, environment={}, arguments=page_arguments()) as comfy:
         yield comfy
 

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
 import requests
+from loaded_script import SCRIPTS, loaded_script
 
 from .caller import API, KEY
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
 @pytest.fixture(scope="module")
 def drawer():
-    spec = importlib.util.spec_from_file_location("draw_samples", SCRIPTS / "draw_samples.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return loaded_script("draw_samples")
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from loaded_script import loaded_script
 
 PACK = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180
 RUN_LIMIT_S = 180
-
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".cache", ".*_cache", "node_modules", "demo-output", "__pycache__", "tests"
-)
 
 
 def checkout() -> Path:
@@ -115,10 +112,27 @@ def error_of(entry: dict[str, Any]) -> str:
 
 
 def install_pack(base: Path, name: str = "apixo-wan-animate") -> Path:
-    """Copy the pack into a ComfyUI's base folder, as the Manager would lay it down."""
+    """Lay the packed archive out in a ComfyUI's base folder, as the Manager would.
+
+    New files that Git does not track yet are in it too, so that one can test before a commit.
+    """
     target = base / "custom_nodes" / name
-    shutil.copytree(PACK, target, ignore=LEFT_OUT)
+    packed = base / "pack.zip"
+    loaded_script("archive").write(packed, untracked=True)
+    shutil.unpack_archive(packed, target)
+    packed.unlink()
     return target
+
+
+def install_video_helper_suite(base: Path) -> None:
+    """Lay VideoHelperSuite beside the pack: `VHS_PATH`, or one of the checkout's own packs."""
+    named = os.environ.get("VHS_PATH")
+    found = [Path(named)] if named else (checkout() / "custom_nodes").glob("*[Vv]ideo*[Ss]uite*")
+    for suite in found:
+        if (suite / "videohelpersuite").is_dir():
+            target = base / "custom_nodes" / suite.name
+            shutil.copytree(suite.resolve(), target, ignore=shutil.ignore_patterns(".git"))
+            return
 
 
 @contextlib.contextmanager
