@@ -13,6 +13,7 @@ import torch
 from apixo_wan_animate.utils.errors import (
     InputError,
     LimitError,
+    RejectedError,
     SettingsError,
     TaskError,
 )
@@ -20,7 +21,9 @@ from apixo_wan_animate.utils.media.decode import decode
 from apixo_wan_animate.utils.media.encode import encode_clip
 from apixo_wan_animate.utils.media.probe import probe
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip, Sound
+from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import edited, instead
+from apixo_wan_animate.utils.tasks import prepare
 from apixo_wan_animate.utils.tasks.request import (
     PictureCharacter,
     UrlCharacter,
@@ -446,3 +449,25 @@ def test_practice_does_not_meet_the_daily_limit(world):
 
 def test_sizes_in_these_tests_differ():
     assert len({H, W, *picture().image.shape[:2]}) == 4
+
+
+def test_a_task_is_not_submitted_before_its_sound_is_kept(world, monkeypatch):
+    """What is refused at once would leave its sound behind, and what is made at once lack it."""
+    whole, copying, submits = prepare.copy_whole, threading.Event(), []
+
+    def slow_disk(source, target):
+        if target.suffix == ".m4a":
+            copying.set()
+            threading.Event().wait(0.4)
+            submits.append(world.submits)
+        whole(source, target)
+
+    monkeypatch.setattr(prepare, "copy_whole", slow_disk)
+    world.plan.add("upload", faults.held(copying), path=".png")
+    watch = world.service().start(
+        request(motion=clip(sound=True), prompt="practice:refuse 400 not like this")
+    )
+    with pytest.raises(RejectedError):
+        outcome(watch)
+    until(lambda: submits == [0], limit_s=2)
+    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=2)

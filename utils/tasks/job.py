@@ -49,6 +49,7 @@ class Job:
         self._committed = row.state is not State.PREPARING
         self._ended = False
         self._parts_complete = False
+        self._kept: set[Part] = set()
         self._progress = Progress("checking", clock.now())
 
     # Who watches
@@ -91,10 +92,15 @@ class Job:
         with self._lock:
             self._parts_complete = True
 
-    def take_prepared(self) -> bool:
-        """Whether every part has ended; True for the first who asks then."""
+    def keep(self, part: Part) -> None:
+        """Say that a part has ended, and that what must outlive it lies in its place."""
         with self._lock:
-            if not self._parts_complete or not all(part.done for part in self.parts):
+            self._kept.add(part)
+
+    def take_prepared(self) -> bool:
+        """Whether every part has ended and is kept; True for the first who asks then."""
+        with self._lock:
+            if not self._parts_complete or not self._kept.issuperset(self.parts):
                 return False
             self._parts_complete = False
             return True
@@ -104,6 +110,7 @@ class Job:
         with self._lock:
             self.request = None
             self.parts = []
+            self._kept.clear()
 
     # The point of no return
 

@@ -116,6 +116,7 @@ class Preparer:
                 self._keep(job, part.result)
         except Exception as error:  # noqa: BLE001 - without them the task still works
             report(error)
+        job.keep(part)
         self._look(job)
 
     def _keep(self, job: Job, hosted: Hosted) -> None:
@@ -135,7 +136,7 @@ class Preparer:
             remove_beside(state, job.row)
 
     def _look(self, job: Job) -> None:
-        """Go on when every part has ended; each of them calls it, and the last one counts."""
+        """Go on when every part is kept; each of them calls it, and the last one counts."""
         if not job.take_prepared():
             return
         failed = next((part.error for part in job.parts if part.error is not None), None)
