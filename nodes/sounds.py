@@ -10,6 +10,9 @@ from torch import Tensor
 from ..utils.errors import InputError
 from ..utils.media.types import Sound
 
+_MOST_RATE_HZ = 10_000_000
+"""Beyond what any recorder does; FFmpeg counts rates in 32 bits."""
+
 
 def to_sound(audio: Any) -> Sound | None:
     """Read an AUDIO, which may be a lazy mapping or empty.
@@ -25,14 +28,15 @@ def to_sound(audio: Any) -> Sound | None:
     try:
         parts = cast("Mapping[str, Any]", audio)
         waveform, rate = parts["waveform"], int(parts["sample_rate"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             "The audio input holds no sound. Wire the AUDIO of a loader into it, or leave it free."
         ) from error
-    if not isinstance(waveform, Tensor) or waveform.ndim != 3 or rate <= 0:
+    real = isinstance(waveform, Tensor) and 0 < rate <= _MOST_RATE_HZ
+    if not real or waveform.ndim != 3:
         raise InputError(
-            "The audio input holds no sound of shape (batch, channels, samples). "
-            "Wire the AUDIO of a loader into it, or leave it free."
+            "The audio input holds no sound of shape (batch, channels, samples) with a sample "
+            "rate. Wire the AUDIO of a loader into it, or leave it free."
         )
     if waveform.shape[0] > 1:
         raise InputError(

@@ -39,6 +39,8 @@ PRACTICE_KEY = "practice"
 """The key of the practice service, which has no secret to keep."""
 
 _MAX_FILE_BYTES = 256 * 1024
+_MOST_NUMBER = 10**100
+"""Numbers of thousands of digits have no text at all."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def _as_text(value: object) -> str:
         return "1" if value else "0"
     if value is None:
         return ""
+    if isinstance(value, int) and abs(value) > _MOST_NUMBER:
+        raise SettingsError("A setting is a number of hundreds of digits. Send a smaller one.")
     if isinstance(value, (str, int, float, Decimal)):
         return str(value)
     raise SettingsError("A setting is neither text, a number nor a switch. Send plain values.")

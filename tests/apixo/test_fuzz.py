@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 
 from apixo_wan_animate.utils.apixo.failures import advice
 from apixo_wan_animate.utils.apixo.replies import (
@@ -21,7 +22,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 OURS = (ServiceError, ProtocolError)
-QUICK = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")), deadline=None)
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40)
