@@ -82,7 +82,22 @@ def open_clip(
         )
         raise DecodeError(message) from error
     with container:
-        yield container
+        try:
+            yield container
+        finally:
+            _let_rest(container)
+
+
+def _let_rest(container: InputContainer) -> None:
+    """Wait for the decoders' threads while other threads of Python may run.
+
+    PyAV frees a decoder with Python's lock held. Where another pack listens to FFmpeg's log, the
+    decoder's threads want that lock for every line, and the whole process would stand still.
+    """
+    for stream in (*container.streams.video, *container.streams.audio):
+        context = cast("object", stream.codec_context)  # None where there is no decoder
+        if context is not None:
+            stream.codec_context.flush_buffers()
 
 
 class OpenClip:
