@@ -17,6 +17,10 @@ _PLAIN = (_ONE, 0, 0, _ONE)
 _MATRIX_AT = {b"mvhd": (36, 48), b"tkhd": (40, 52)}
 _HANDLER_AT = 8
 _INDEX_MOST_BYTES = 64 << 20
+# No file is as long as that, and no place in one can be named beyond it.
+_LENGTH_MOST = 1 << 62
+# A live recording has two boxes a picture; what has more is made to be read for minutes.
+_BOXES_MOST = 100_000
 
 
 def is_upright(source: Path | BytesIO) -> bool | None:
@@ -47,7 +51,7 @@ def _is_upright(file: BinaryIO) -> bool | None:
 
 def _index_of(file: BinaryIO) -> memoryview | None:
     """The body of the box `moov`, wherever it lies."""
-    while True:
+    for _ in range(_BOXES_MOST):
         head = file.read(8)
         if len(head) < 8 or not head[4:].isascii():
             return None
@@ -57,9 +61,10 @@ def _index_of(file: BinaryIO) -> memoryview | None:
         if head[4:] == b"moov":
             body = file.read(min(length - used, _INDEX_MOST_BYTES))
             return memoryview(body) if len(body) == length - used else None
-        if length < used:
+        if not used <= length < _LENGTH_MOST:
             return None
         file.seek(length - used, 1)
+    return None
 
 
 def _boxes(body: memoryview) -> Iterator[tuple[bytes, memoryview]]:

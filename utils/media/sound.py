@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from ..errors import MemoryShortError
-from .memory import free_bytes, gigabytes
+from .memory import free_bytes, gigabytes, reserve
 from .types import Sound
 
 # Stamps that are this far off are rounding of the container; beyond it there is a gap.
@@ -109,21 +109,24 @@ class SoundTrack:
             self._end = max(self._end, at + last)
 
 
-def _silence(channels: int, count: int) -> Samples:
-    """Room for a whole track; a file of two pictures can claim to last for years.
+def _silence(channels: int, samples: int) -> Samples:
+    """Room for all of a sound; a damaged time stamp may ask for days of it.
 
     Raises:
-        MemoryShortError: It would not fit.
+        MemoryShortError: It does not fit.
     """
-    needed, free = 4 * channels * count, free_bytes()
-    if needed > free:
-        raise MemoryShortError(
-            f"The clip's sound needs {gigabytes(needed)} of memory and {gigabytes(free)} is free. "
-            "Trim the clip, or load a part of its frames.",
-            needed_bytes=needed,
-            free_bytes=free,
-        )
-    return np.zeros((channels, count), np.float32)
+    needed_bytes = 4 * channels * samples
+    with reserve(needed_bytes, what="The samples of the sound"):
+        try:
+            return np.zeros((channels, samples), np.float32)
+        except MemoryError as error:
+            message = (
+                f"The system refused {gigabytes(needed_bytes)} for the sound. "
+                "Take fewer frames, or export the clip again."
+            )
+            raise MemoryShortError(
+                message, needed_bytes=needed_bytes, free_bytes=free_bytes()
+            ) from error
 
 
 def settled_start(stamps: list[int], lengths: list[int], *, half_tick: float) -> int:

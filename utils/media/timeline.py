@@ -31,6 +31,8 @@ _MAX_GROWTH = 4
 _LOSS_BEARABLE = 100
 # A rate is as good as another when its stamps lie only so much further beside the slots.
 _BESIDE = 0.05
+# A last frame that is shown for longer is a damaged table: nobody waits for it.
+_LAST_MOST_S = 3600
 # Below this the stamps have no common phase.
 _IN_PHASE = 0.3
 
@@ -91,7 +93,8 @@ def lay_out(
         return Timeline(ticks, time_base, start_s, rate, False, np.arange(len(ticks)))
     rate = _best_rate(ticks, time_base)
     slots, phase = _slots_of(ticks, time_base, rate)
-    total = int(slots[-1]) + max(1, round(last_ticks * time_base * rate))
+    last_s = min(last_ticks * time_base, _LAST_MOST_S)
+    total = int(slots[-1]) + max(1, round(last_s * rate))
     shown = np.searchsorted(slots, np.arange(total), side="right") - 1
     start_s += Fraction(phase).limit_denominator(10**6) / rate
     return Timeline(ticks, time_base, start_s, rate, True, shown)

@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _TS_BYTES = 188
+# A live recording has two boxes a picture; what has more is made to be read for minutes.
+_BOXES_MOST = 100_000
 
 
 def missing_bytes(source: Path | BytesIO) -> int:
@@ -39,7 +41,9 @@ def _missing(file: BinaryIO, size: int) -> int:
 def _boxes_end(file: BinaryIO, size: int) -> int:
     """Where the last top-level box of an ISO file ends (ISO/IEC 14496-12, 4.2)."""
     at = 0
-    while at + 8 <= size:
+    for _ in range(_BOXES_MOST):
+        if at + 8 > size:
+            return at
         file.seek(at)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
@@ -48,19 +52,21 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
         if length < 8 or not head[4:8].isascii():
             return at
         at += length
-    return at
+    return 0
 
 
 def _riff_end(file: BinaryIO, size: int) -> int:
     at = 0
-    while at + 12 <= size:
+    for _ in range(_BOXES_MOST):
+        if at + 12 > size:
+            return at - 1
         file.seek(at)
         head = file.read(8)
         length = int.from_bytes(head[4:8], "little")
         if head[:4] != b"RIFF" or not length:
             return at
         at += 8 + length + length % 2
-    return at - 1
+    return 0
 
 
 def _segment_end(file: BinaryIO) -> int:
