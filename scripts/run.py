@@ -8,6 +8,8 @@ brand     Draw the icon and the banner.
 pack      Pack what users get into dist/.
 bench     Measure; takes minutes.
 crash     Kill and restart at every state; takes minutes.
+soak      Twenty tasks at a time in bad weather: `--minutes 60`; then nothing may be left.
+fuzz      Damaged clips, pictures, replies and settings; takes an hour, `--share 0.01` a minute.
 """
 
 from __future__ import annotations
@@ -127,6 +129,18 @@ def crash() -> int:
     return run(PYTHON, ROOT / "scripts" / "crash.py", *sys.argv[2:])
 
 
+def soak() -> int:
+    """Load for a long time, in bad weather."""
+    set_up(EVERYTHING)
+    return run(PYTHON, ROOT / "scripts" / "soak.py", *sys.argv[2:])
+
+
+def fuzz() -> int:
+    """Feed damaged media, replies and settings to whatever reads them."""
+    set_up(EVERYTHING)
+    return run(PYTHON, ROOT / "scripts" / "fuzz.py", *sys.argv[2:])
+
+
 def _style() -> int:
     return run(PYTHON, "-m", "ruff", "check", ".") | run(
         PYTHON, "-m", "ruff", "format", "--check", "."
@@ -185,6 +199,8 @@ COMMANDS = {
     "pack": pack,
     "bench": bench,
     "crash": crash,
+    "soak": soak,
+    "fuzz": fuzz,
 }
 
 

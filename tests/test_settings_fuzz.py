@@ -21,7 +21,8 @@ QUICK = settings(
 
 words = st.sampled_from(
     ["1", "0", "on", "true", "", " ", "https://a.example", "https://[", "http://a:99999", "s3://b/p",
-     "s3://", "az://c", "0.05", "1e400", "NaN", "-0", "²", "٣", "sk-abcdef0123456789", "wan_animate",
+     "s3://", "az://c", "0.05", "1e400", "NaN", "-0", "²", "٣", "sk-abcdef0123456789",
+     "wan_animate",
      "../x", "C:\\x", "a//b", "con.txt", "a" * 300, "\ud800", "é", "x\0y", "9" * 5000, "1_000",
      "http://[::1]:8188", "https://a.example?x", "https://user@a.example", "Infinity"]
 )  # fmt: skip

@@ -165,6 +165,9 @@ class RawServer:
                     self._open.append(sock)
             self.script(Wire(self, sock, number))
         sock.close()
+        with self.lock:  # thousands of connections may come
+            self._open = [other for other in self._open if other.fileno() >= 0]
+            self._threads.remove(threading.current_thread())
 
     def close(self) -> None:
         self.ending.set()
