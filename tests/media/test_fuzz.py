@@ -12,7 +12,7 @@ import pytest
 from fuzz_cases import ClipCases, PictureCases, ReplyCases
 from mutated_mp4 import mutated, read_boxes
 
-CLIPS, PICTURES, REPLIES = 40, 60, 60
+CLIPS, PICTURES, REPLIES = 60, 60, 60
 
 
 @pytest.fixture(scope="module")
