@@ -54,6 +54,7 @@ def read(folder: Path, environ: dict[str, str]) -> None:
 @given(environments)
 @example({"APIXO_WAN_DAILY_SECONDS": "²"})
 @example({"APIXO_WAN_PRICE_480P": "9" * 5000})
+@example({"APIXO_WAN_DAILY_SECONDS": "9" * 5000})
 def test_any_environment_gives_settings_or_an_error_of_ours(tmp_path, environ):
     read(tmp_path, environ)
 
