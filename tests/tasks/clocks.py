@@ -26,6 +26,10 @@ class HandClock:
             self._ran += seconds
             self._changed.notify_all()
 
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock of the machine."""
+        self._now += seconds
+
     def wait(self, stop: threading.Event, delay_s: float) -> bool:
         until = self._ran + delay_s
         while not stop.wait(0.002):
@@ -48,6 +52,10 @@ class FastClock:
 
     def now(self) -> float:
         return self._at + self.monotonic()
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock of the machine."""
+        self._at += seconds
 
     def wait(self, stop: threading.Event, delay_s: float) -> bool:
         return stop.wait(max(0.0, delay_s / self._factor))

@@ -30,6 +30,7 @@ from ..media.probe import ClipInfo, verify
 from ..transport import RefusedLinkError
 from .agenda import Entry
 from .desk import Desk
+from .elapsed import Elapsed
 from .job import Job
 from .ledger import RowGoneError
 from .poll import task_failed
@@ -49,6 +50,9 @@ _SPARED_BYTES = 256 * 1024**2
 _GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
 
+_LEAST_TRIED_S = 3600.0
+"""A process that has just started with a wrong clock gives nothing up."""
+
 
 class _GoneError(WanAnimateError):
     """The service offers no file, or one that is none."""
@@ -60,12 +64,15 @@ class _Trying:
 
     Attributes:
         again: The row was collected before, and the user has deleted the file.
+        began: When this process began to try, by the steady clock.
+        since: When the task had succeeded.
         ask: The links that are known were refused: ask for new ones.
     """
 
     job: Job
     again: bool
     began: float
+    since: Elapsed
     ask: bool = False
     delays: Iterator[float] = field(
         default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
@@ -93,7 +100,9 @@ class Fetcher:
             again: It was collected, and its file is gone.
         """
         job.show("downloading")
-        self._put(_Trying(job, again, began=self._desk.clock.monotonic()))
+        clock = self._desk.clock
+        since = Elapsed(clock, job.row.succeeded_at or clock.now())
+        self._put(_Trying(job, again, began=clock.monotonic(), since=since))
 
     def poke(self, row_id: int) -> bool:
         """Try now; whether the row waits for its next try here."""
@@ -237,8 +246,8 @@ class Fetcher:
             return
         if waited_s > PATIENCE_S:
             job.disappoint(ours)
-        since = job.row.succeeded_at or self._desk.clock.now()
-        if gone and self._desk.clock.now() - since > FILE_GONE_FINAL_S:
+        lasted_s = trying.since.seconds()
+        if gone and lasted_s > FILE_GONE_FINAL_S and waited_s > _LEAST_TRIED_S:
             self._give_up(job)
             return
         delay_s = next(trying.delays)

@@ -23,6 +23,7 @@ from ..errors import (
 )
 from .agenda import Entry
 from .desk import Desk
+from .elapsed import Elapsed
 from .job import Job
 from .ledger import RowGoneError
 from .rhythm import MISSING_TOLERATED_S, Rhythm, is_traceless
@@ -48,6 +49,7 @@ class _Asked:
     rhythm: Rhythm
     entry: Entry | None = None
     missed: int = 0
+    missing: Elapsed | None = None
     busy: bool = False
 
 
@@ -158,7 +160,7 @@ class Poller:
     def _answered(self, asked: _Asked, status: TaskStatus) -> bool:
         """Act on an answer; whether the asking is over."""
         job, ledger = asked.job, self._desk.ledger
-        asked.missed = 0
+        asked.missed, asked.missing = 0, None
         job.show("waiting")
         known: dict[str, Any] = {
             "create_ms": status.create_time_ms,
@@ -189,17 +191,21 @@ class Poller:
 
     def _missed(self, asked: _Asked) -> bool:
         """The service knows no such task: tolerated at first, given up after a day."""
-        job, now = asked.job, self._desk.clock.now()
+        job = asked.job
         asked.missed += 1
-        if job.row.missing_at is None:
-            job.update(self._desk.ledger.note(job.row.id, missing_at=now))
-        missing_s = now - (job.row.missing_at or now)
+        if asked.missing is None:
+            since = job.row.missing_at
+            clock = self._desk.clock
+            asked.missing = Elapsed(clock, clock.now() if since is None else since)
+        missing_s = asked.missing.seconds()
+        if job.row.missing_at != asked.missing.since:
+            job.update(self._desk.ledger.note(job.row.id, missing_at=asked.missing.since))
         if missing_s < MISSING_TOLERATED_S or asked.missed < _LEAST_MISSED:
             return False
         if is_only_typed(job.row):
             self._desk.ledger.forget(job.row.id, force=True)
             return self._end(job, _no_such_task(job.row))
-        if is_traceless(missing_s=missing_s, age_s=self._age_s(job)):
+        if is_traceless(missing_s=missing_s, age_s=max(missing_s, self._age_s(job))):
             message = "The service has known nothing of this task for 24 hours."
             row = self._desk.ledger.step(job.row.id, State.FAILED, fail_message=message)
             job.update(row)

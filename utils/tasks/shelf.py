@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..addresses import is_plain
 from ..clock import Clock
@@ -39,6 +39,27 @@ class Shelved:
     clip_s: float | None = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A link that this process made.
+
+    Attributes:
+        made_at: When, by the wall clock.
+        began: When, by the steady one.
+    """
+
+    hosted: HostedFile
+    made_at: float
+    began: float
+
+    def as_now(self, clock: Clock) -> HostedFile:
+        """The link, which does not live longer because a clock was set back."""
+        if self.hosted.expires_at is None:
+            return self.hosted
+        left_s = self.hosted.expires_at - self.made_at - (clock.monotonic() - self.began)
+        return replace(self.hosted, expires_at=min(self.hosted.expires_at, clock.now() + left_s))
+
+
 class UploadShelf:
     """The uploads of this installation.
 
@@ -50,7 +71,7 @@ class UploadShelf:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._links: dict[tuple[str, str], HostedFile] = {}
+        self._links: dict[tuple[str, str], _Known] = {}
 
     def find(self, digest: str, host: str) -> Shelved | None:
         """The upload of these bytes on this host, or None."""
@@ -84,12 +105,18 @@ class UploadShelf:
 
     def _read(self, found: sqlite3.Row) -> Shelved:
         digest, host = found["digest"], found["host"]
-        hosted = self._links.get((digest, host)) or HostedFile(
-            url=found["url"],
-            expires_at=found["expires_at"],
-            host=host,
-            handle=found["handle"],
-        )
+        known = self._links.get((digest, host))
+        if known is not None:
+            hosted = known.as_now(self._clock)
+        else:
+            # A link that is not made yet comes from before the clock was set back: it is dead.
+            unborn = found["expires_at"] is not None and found["made_at"] > self._clock.now()
+            hosted = HostedFile(
+                url=found["url"],
+                expires_at=0.0 if unborn else found["expires_at"],
+                host=host,
+                handle=found["handle"],
+            )
         return Shelved(digest, hosted, found["size_bytes"], found["first_bytes"], found["clip_s"])
 
     def keep(
@@ -109,7 +136,9 @@ class UploadShelf:
             shared: A node gave the link away, so the file is never deleted by us.
         """
         hosted = shelved.hosted
-        self._links[shelved.digest, hosted.host] = hosted
+        self._links[shelved.digest, hosted.host] = _Known(
+            hosted, self._clock.now(), self._clock.monotonic()
+        )
         # Some links are signed in their path: one that its host can sign anew is not kept.
         renewable = bool(hosted.handle) and hosted.expires_at is not None
         url = hosted.url if is_plain(hosted.url) and not renewable else ""

@@ -16,6 +16,8 @@ from .states import SPENT, State
 MOST_BILLED_S = 120
 """A clip of unknown length may cost this much. Source: docs/service.md, "Money"; 2026-11-23."""
 
+_NEVER = float(2**62)
+
 _COUNTED = ", ".join(f"'{state.value}'" for state in sorted(SPENT, key=lambda s: s.value))
 
 _BOUGHT = (
@@ -52,7 +54,8 @@ def check_daily_limit(
     """
     if limit_s is None:
         return
-    start, end = local_day(now)
+    # What seems to lie in the future was bought before a clock was set back: it counts too.
+    start, end = local_day(now)[0], _NEVER
     spent_s = sum(
         r["seconds"] for r in db.execute(_BOUGHT, (MOST_BILLED_S, start, end, start, end))
     )
@@ -118,5 +121,6 @@ def _took_s(row: sqlite3.Row) -> float | None:
     if row["create_ms"] and row["complete_ms"] and row["complete_ms"] > row["create_ms"]:
         return (row["complete_ms"] - row["create_ms"]) / 1000
     if row["submitted_at"] and row["succeeded_at"]:
-        return row["succeeded_at"] - row["submitted_at"]
+        took_s = row["succeeded_at"] - row["submitted_at"]
+        return took_s if took_s > 0 else None  # a clock was set back meanwhile
     return None
