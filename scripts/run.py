@@ -2,6 +2,8 @@
 
 demo      From two files to frames, through the practice service (or APIXO with LIVE=1).
 test      Everything that is checked, or only what is named: style types tests comfyui page.
+test-oldest  The tests of Python with the oldest releases that requirements.txt allows
+          (TORCH=oldest: of PyTorch too, which on Linux is gigabytes).
 fix       Format and mend what the formatter can.
 samples   Draw the sample inputs.
 brand     Draw the icon and the banner.
@@ -141,6 +143,60 @@ def fuzz() -> int:
     return run(PYTHON, ROOT / "scripts" / "fuzz.py", *sys.argv[2:])
 
 
+def test_oldest() -> int:
+    """Run the plain tests with the oldest releases that requirements.txt allows."""
+    return _tests(_set_up_oldest())
+
+
+def _set_up_oldest() -> Path:
+    """An environment of its own, with what `_oldest` finds; so no version stands twice."""
+    folder = ROOT / ".venv-oldest"
+    python = folder / PYTHON.relative_to(VENV)
+    pinned = {} if os.environ.get("TORCH") == "oldest" else _pins(ROOT / "constraints.txt")
+    known = b"".join((ROOT / name).read_bytes() for name in EVERYTHING) + repr(pinned).encode()
+    stamp, wanted = folder / ".stamp", hashlib.sha256(known).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    say("Making an environment with the oldest releases in .venv-oldest …")
+    venv.create(folder, with_pip=True, clear=folder.exists())
+    lines = (ROOT / "requirements.txt").read_text().split()
+    oldest = [pinned.get(line.split(">=")[0]) or _oldest(python, line) for line in lines]
+    pins = folder / "oldest.txt"
+    pins.write_text("\n".join(oldest) + "\n")
+    say(" ".join(oldest))
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    if run(*pip, "-r", pins, "-r", "requirements-dev.txt"):
+        sys.exit("The installation failed; pip says why above. Mend that and run this again.")
+    stamp.write_text(wanted)
+    return python
+
+
+def _pins(file: Path) -> dict[str, str]:
+    """Lines such as torch==2.13.0, by their names."""
+    lines = [line for line in file.read_text().splitlines() if "==" in line]
+    return {line.split("==")[0]: line for line in lines}
+
+
+def _oldest(python: Path, requirement: str) -> str:
+    """The oldest release within a lower bound that this Python can use without a compiler."""
+    name, bound = requirement.split(">=")
+    command = [str(python), "-m", "pip", "index", "versions", name, "--only-binary", ":all:"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    line = next((x for x in told.stdout.splitlines() if x.startswith("Available versions:")), "")
+    there = [text.strip() for text in line.partition(":")[2].split(",")]
+    fits = [v for v in there if v.replace(".", "").isdigit() and _order(v) >= _order(bound)]
+    if not fits:
+        sys.exit(f"pip knows no release of {requirement}: {told.stderr.strip()[-500:]}")
+    return f"{name}=={min(fits, key=_order)}"
+
+
+def _order(version: str) -> list[int]:
+    numbers = [int(part) for part in version.split(".")]
+    while numbers and numbers[-1] == 0:  # 2.32.0 is 2.32
+        numbers.pop()
+    return numbers
+
+
 def _style() -> int:
     return run(PYTHON, "-m", "ruff", "check", ".") | run(
         PYTHON, "-m", "ruff", "format", "--check", "."
@@ -151,10 +207,10 @@ def _types() -> int:
     return run(PYTHON, "-m", "pyright", "--pythonpath", PYTHON, "--warnings")
 
 
-def _tests() -> int:
+def _tests(python: Path = PYTHON) -> int:
     _npm_parts("hosting/s3")  # a real S3 server; without it those tests say that they skip
     many = ("-n", "3", "--dist", "loadfile")  # much of the time is waiting
-    return run(PYTHON, "-m", "pytest", "-q", "-ra", "--durations=10", *many, "-m", "not comfyui")
+    return run(python, "-m", "pytest", "-q", "-ra", "--durations=10", *many, "-m", "not comfyui")
 
 
 def _host_tests() -> int:
@@ -193,6 +249,7 @@ CHECKS = {
 COMMANDS = {
     "demo": demo,
     "test": test,
+    "test-oldest": test_oldest,
     "fix": fix,
     "samples": samples,
     "brand": brand,
