@@ -87,6 +87,10 @@ class Installation:
                 "Run a task first, or name the folder with --user-directory."
             )
         database = load("utils.tasks.database").Database(folder / ledgers.LEDGER_FILE)
+        notice = load("utils.tasks.mending").take_notice(folder)
+        if notice:
+            database.close()
+            raise load("utils.errors").LedgerError(notice)
         made: Ledger = ledgers.Ledger(database, load("utils.clock").SystemClock())
         owners.settle_dead(made, folder / "owners")
         return made

@@ -32,7 +32,7 @@ def soaking():
 
 def row(number: int, state: State = State.COLLECTED, task_id: str | None = None) -> TaskRow:
     """A row of request `number`."""
-    nothing = {name: "" for name in TaskRow.__dataclass_fields__}
+    nothing = dict.fromkeys(TaskRow.__dataclass_fields__, "")
     whole = {
         **nothing, "id": number, "seed": number, "state": state, "result_urls": (),
         "task_id": f"task-{number}" if task_id is None else task_id, "file": f"{number}.mp4",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
-import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from ..errors import LedgerError
 from ..settings import make_private
+from .mending import finish, is_missing, make_new, mend, run_migrations
+from .rows import TaskRow
+from .salvage import put_back
 from .schema import MIGRATIONS
+from .unexpected import report
 
 _BUSY_S = 20.0
 """How long one write waits for another process; each transaction takes milliseconds."""
@@ -21,21 +25,37 @@ _BUSY_S = 20.0
 class Database:
     """Connections to one SQLite file, handed out one to a caller at a time.
 
+    A damaged file is kept aside, and a new one with all that was readable takes its place, also
+    while tasks run; `mending.take_notice` has what the user is to be told of it.
+
     Args:
         path: The file; made, readable by its owner only, where it is missing.
         migrations: Scripts that bring version n to n + 1, from the empty file on.
+        under_way: The rows that this process works on; they are written again into a file that
+            lost them.
 
     Raises:
-        LedgerError: It cannot be opened, is damaged (and was then put aside), or was written
-            by a later version of this pack.
+        LedgerError: It cannot be opened, or was written by a later version of this pack.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        migrations: Sequence[str] = MIGRATIONS,
+        *,
+        under_way: Callable[[], Sequence[TaskRow]] = lambda: (),
+    ) -> None:
         self._path = path
+        self._migrations = migrations
+        self._under_way = under_way
         self._idle: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._busy = 0
         self._closed = False
-        self._open(migrations)
+        self._damaged = False
+        self._everyday = "NORMAL"
+        self._place: tuple[int, int] | None = None
+        self._open()
 
     @contextlib.contextmanager
     def read(self) -> Generator[sqlite3.Connection]:
@@ -62,6 +82,7 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._raise_if_moved()
                 yield connection
                 connection.execute("COMMIT")
             finally:
@@ -72,34 +93,58 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            self._drop_idle()
+
+    # Connections
 
     @contextlib.contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
         """Hand out a connection; it comes back unless it failed."""
-        connection = None
         try:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            connection = connection or self._connect()
-            yield connection
+            connection = self._take()
         except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
-                connection = None
             raise self._translate(error) from error
+        sound = False
+        try:
+            yield connection
+            sound = True
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+        except BaseException:
+            sound = not connection.in_transaction
+            raise
         finally:
-            if connection is not None:
-                with self._lock:
-                    keep = not self._closed
-                    if keep:
-                        self._idle.append(connection)
-                if not keep:
-                    connection.close()
+            with self._changed:
+                self._busy -= 1
+                keep = sound and not self._closed
+                if keep:
+                    self._idle.append(connection)
+                self._changed.notify_all()
+            if not keep:
+                connection.close()
+
+    def _take(self) -> sqlite3.Connection:
+        """A connection to the file as it is now; a damaged or changed one is opened anew first."""
+        with self._changed:
+            if self._is_stale() and not self._closed:
+                if not self._changed.wait_for(lambda: self._busy == 0, timeout=_BUSY_S):
+                    raise LedgerError(
+                        "The ledger is being repaired, and something still uses it. "
+                        "Run again in a moment; nothing was submitted."
+                    )
+                if self._is_stale():
+                    self._open()
+            connection = self._idle.pop() if self._idle else None
+            self._busy += 1
+        try:
+            return connection or self._connect()
+        except BaseException:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -114,101 +159,169 @@ class Database:
             raise
         return connection
 
-    def _open(self, migrations: Sequence[str]) -> None:
-        self._everyday = "NORMAL"
+    def _drop_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    # The file
+
+    def _is_stale(self) -> bool:
+        return self._damaged or self._where() != self._place
+
+    def _where(self) -> tuple[int, int] | None:
+        """Which file lies at the path; another ComfyUI may have put a mended one there."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _raise_if_moved(self) -> None:
+        """What is written now would be in a file that nobody reads any more."""
+        if self._where() != self._place:
+            raise LedgerError(
+                "The ledger's file was moved or replaced in this very moment. Run again; "
+                "nothing was submitted."
+            )
+
+    def _open(self) -> None:
+        """Open the file; make it, or mend it, where that is needed."""
+        self._drop_idle()
         try:
             make_private(self._path.parent)
-            # Only where there is none: closing a second descriptor of the file would drop every
-            # lock that this process holds on it, and another one would then take the log away.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            pass
-        except OSError as error:
+            with FileLock(str(self._path.with_suffix(".lock")), timeout=_BUSY_S):
+                self._prepare()
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+        except (OSError, NotImplementedError, Timeout) as error:
+            reason = getattr(error, "strerror", None) or "its lock is held"
             raise LedgerError(
-                f"The ledger {self._path.name} cannot be opened ({error.strerror}). "
+                f"The ledger {self._path.name} cannot be opened ({reason}). "
                 "Check the permissions of ComfyUI's user folder and the free space on its disk."
             ) from error
-        if not self._is_sound():
-            raise self._put_aside()
-        with self._connection() as connection:
-            self._choose_journal(connection)
-            self._migrate(connection, migrations)
+
+    def _prepare(self) -> None:
+        if self._path.is_dir():
+            raise LedgerError(
+                f"A folder lies where the ledger {self._path.name} should be. "
+                "Move it away, then run again."
+            )
+        finish(self._path)
+        if is_missing(self._path):
+            make_new(self._path, self._migrations)
+        elif not self._is_readable():
+            report(LedgerError(mend(self._path, self._migrations)))
+        with contextlib.closing(self._connect()) as connection:
+            self._refuse_later_version(connection)
+        self._choose_journal()
+        with contextlib.closing(self._connect()) as connection:
+            if _version(connection) < len(self._migrations):
+                run_migrations(connection, self._migrations)
+            self._put_back(connection)
+        self._damaged = False
+        self._place = self._where()
+
+    def _is_readable(self) -> bool:
+        """Whether the file is sound; one with a log that this disk refuses is freed of it."""
+        try:
+            return self._is_sound()
+        except sqlite3.OperationalError as error:
+            if _is_held(error):
+                raise
+            self._leave_log()
+            return self._is_sound()
 
     def _is_sound(self) -> bool:
-        """Whether the file is a database without damage."""
+        """Whether the file is a database without damage, its indexes as its tables."""
+        if not self._path.exists() or self._path.stat().st_size == 0:
+            return False  # a file is complete when it first appears, so this one was cut off
         try:
-            connection = self._connect()
-            try:
-                return connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
-            raise self._translate(error) from error
-        except sqlite3.DatabaseError:
+            with contextlib.closing(self._connect()) as connection:
+                self._refuse_later_version(connection)
+                return connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
             return False
 
-    def _choose_journal(self, connection: sqlite3.Connection) -> None:
-        """WAL, or a rollback journal where the disk refuses it."""
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise
-            mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
-        # Without WAL, NORMAL could damage the file when power fails.
-        self._everyday = "NORMAL" if mode == "wal" else "FULL"
-        connection.execute(f"PRAGMA synchronous = {self._everyday}")
-
-    def _migrate(self, connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(migrations):
+    def _refuse_later_version(self, connection: sqlite3.Connection) -> None:
+        version = _version(connection)
+        if version > len(self._migrations):
             raise LedgerError(
                 f"The ledger was written by a later version of this pack (schema {version}; this "
-                f"one knows {len(migrations)}). Update the pack."
+                f"one knows {len(self._migrations)}). Update the pack."
             )
-        if version == len(migrations):
+
+    def _choose_journal(self) -> None:
+        """WAL, or a rollback journal where the disk refuses it, which only writing shows."""
+        try:
+            with contextlib.closing(self._connect()) as connection:
+                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            self._try_to_write()
+        except sqlite3.OperationalError as error:
+            if _is_held(error):
+                raise
+            mode = self._leave_log()
+        # Without WAL, NORMAL could damage the file when power fails.
+        self._everyday = "NORMAL" if mode == "wal" else "FULL"
+
+    def _try_to_write(self) -> None:
+        """Begin to write, without waiting: where another one does, writing works here."""
+        with contextlib.closing(self._connect()) as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if not _is_held(error):
+                    raise
+
+    def _leave_log(self) -> str:
+        """Go over to a rollback journal, needing no memory that processes share."""
+        plain = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+        with contextlib.closing(plain) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before anything is read
+            return str(connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        rows = self._under_way()
+        if not rows:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            for script in migrations[version:]:
-                for statement in script.split(";"):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+            put_back(connection, rows)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def _put_aside(self) -> LedgerError:
-        """Move a damaged file away, so that the next run begins a new one."""
-        self.close()
-        self._closed = False
-        kept = self._path.with_name(f"{self._path.stem}.damaged-{time.time_ns()}.sqlite3")
-        try:
-            for ending in ("-wal", "-shm"):
-                beside = self._path.with_name(self._path.name + ending)
-                if beside.exists():
-                    beside.replace(kept.with_name(kept.name + ending))
-            self._path.replace(kept)
-        except OSError as error:
-            return LedgerError(
-                f"The ledger {self._path.name} is damaged and cannot be put aside "
-                f"({error.strerror}). Stop every ComfyUI that uses it, move it away and run again."
-            )
-        return LedgerError(
-            f"The ledger was damaged and is kept as {kept.name}. Look at the APIXO dashboard for "
-            "tasks that are not in your output folder, collect them by their ids, then run again: "
-            "a new ledger begins, and it does not know what was bought before."
-        )
-
     def _translate(self, error: sqlite3.Error) -> LedgerError:
-        if "locked" in str(error) or "busy" in str(error):
+        if _is_held(error):
             return LedgerError(
                 f"The ledger is held by another program for more than {_BUSY_S:g} s. "
                 "Close the program that has it open, then run again."
+            )
+        if _is_damage(error):
+            self._damaged = True
+            return LedgerError(
+                f"The ledger is damaged ({error}), and is repaired at its next use. "
+                "Run again; what could be saved is told then."
             )
         return LedgerError(
             f"The ledger cannot be used ({error}). "
             "Check the permissions of ComfyUI's user folder and the free space on its disk."
         )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_held(error: sqlite3.Error) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is wrong, and not the way to it: SQLITE_CORRUPT, SQLITE_NOTADB."""
+    return type(error) is sqlite3.DatabaseError

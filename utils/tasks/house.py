@@ -20,6 +20,7 @@ from .fetch import Fetcher, remove_parts
 from .job import Job
 from .jobs import JobTable
 from .ledger import LEDGER_FILE, Ledger
+from .mending import take_notice
 from .neighbours import Neighbours
 from .owners import Ownership
 from .poll import Poller
@@ -41,6 +42,9 @@ from .watch import shutting_down
 REQUESTS_PER_MINUTE = 1500
 REQUEST_BURST = 60
 """Together well under the 2 000 a minute that all tasks may ask for."""
+
+TOLD_S = 10.0
+"""A list of requests comes at once: what has to be told is told to all of them."""
 
 SCAN_S = 4.0
 """So often rows are sought whose process has died, or that a command has adopted."""
@@ -85,10 +89,15 @@ class House:
         self._stopping = threading.Event()
         self.table = JobTable()
         try:
-            self._database = Database(ground.folders.state / LEDGER_FILE)
+            self._database = Database(
+                ground.folders.state / LEDGER_FILE,
+                under_way=lambda: [job.row for job in self.table.all()],
+            )
         except WanAnimateError:
             self._ownership.release()
             raise
+        self._telling = threading.Lock()
+        self._told = ("", 0.0)
         self.spending = Spending(self._database)
         self.desk = self._furnish()
         self.tidy = Tidy(self.desk)
@@ -135,6 +144,16 @@ class House:
             follow=self._follow,
             inherit=self._inherit_ownerless,
         )
+
+    def notice(self) -> str:
+        """What the user has to be told before anything is bought; "" once he was told."""
+        with self._telling:
+            now = self._ground.clock.monotonic()
+            text = take_notice(self._ground.folders.state)
+            if text:
+                self._told = (text, now + TOLD_S)
+            text, until = self._told
+            return text if now < until else ""
 
     # Jobs
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import WanAnimateError
+from ..errors import LedgerError, WanAnimateError
 from ..hosting.choose import HostContext, choose
 from ..hosting.host import Host
 from ..settings import Folders, Settings, SettingsStore
@@ -343,9 +343,17 @@ class TaskService:
 
     def _with_house(self, watch: Watch, work: Callable[[House], None]) -> None:
         """Do something once the ledger is open; opening it may take a while."""
+
+        def go_on(house: House) -> None:
+            notice = house.notice()
+            if notice:
+                watch.fail(LedgerError(notice))
+            else:
+                work(house)
+
         house = self._house
         if house is not None:
-            work(house)
+            go_on(house)
             return
 
         def opening() -> None:
@@ -354,7 +362,7 @@ class TaskService:
             except WanAnimateError as error:
                 watch.fail(error)
             else:
-                work(house)
+                go_on(house)
 
         if not self._pool.put("admit", opening):
             watch.fail(shutting_down())

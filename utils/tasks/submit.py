@@ -24,7 +24,7 @@ from ..errors import (
 from .desk import Desk
 from .job import Job
 from .ledger import RowGoneError, TaskTakenError
-from .rows import TaskRow
+from .rows import NewTask, TaskRow
 from .states import State
 from .unexpected import as_ours, report
 
@@ -177,16 +177,19 @@ class Submitter:
         """We were stopping, and another process took the row for a crashed one's; or it is gone.
 
         Raises:
-            RowGoneError: The user has forgotten the row; the message keeps the id.
+            RowGoneError: The user has forgotten the row; the task is kept as if its id were typed
+                in, since it is paid for.
         """
+        ledger, row = self._desk.ledger, job.row
         try:
-            self._desk.ledger.bind(job.row.id, task_id, note="Its answer came late.")
+            ledger.bind(row.id, task_id, note="Its answer came late.")
         except InputError as error:  # settled by somebody else in the meantime
             report(error)
         except RowGoneError as error:
+            ledger.admit_typed(NewTask(row.origin, row.practice), task_id)
             raise RowGoneError(
-                f"Row {job.row.id} was forgotten while its submit was under way, and APIXO has "
-                f"accepted it as task {task_id}. Collect it by this id, if you want its result."
+                f"Row {row.id} was forgotten while its submit was under way, and APIXO has "
+                f"accepted it as task {task_id}. It is collected in a row of its own."
             ) from error
 
     def _come_back(self, job: Job, error: NotSentError | RateLimitError) -> None:
