@@ -46,9 +46,22 @@ def account(tmp_path, monkeypatch):
     service.stop()
 
 
+_opened: list[Ledger] = []
+
+
+@pytest.fixture(autouse=True)
+def _ledgers_are_closed():
+    """Python 3.13 warns of a connection that nobody closes."""
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
 def ledger_of(tmp_path) -> Ledger:
     (tmp_path / "state").mkdir(exist_ok=True)
-    return Ledger(Database(tmp_path / "state" / LEDGER_FILE), SystemClock(), owner="test")
+    database = Database(tmp_path / "state" / LEDGER_FILE)
+    _opened.append(Ledger(database, SystemClock(), owner="test"))
+    return _opened[-1]
 
 
 def add_row(ledger: Ledger, number: int, *, state: State = State.FAILED, **changes):
