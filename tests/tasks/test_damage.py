@@ -124,11 +124,10 @@ def test_an_index_that_has_lost_a_request_is_found_out(path):
     before = fill(path)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA writable_schema = ON")
-    (kept,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'one_live_row_per_request'")
-    db.execute("DROP INDEX one_live_row_per_request")
-    db.execute("CREATE INDEX one_live_row_per_request ON tasks (fingerprint) WHERE id < 9")
-    sql = "UPDATE sqlite_master SET sql = ? WHERE name = 'one_live_row_per_request'"
-    db.execute(sql, kept)
+    (kept,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'tasks_by_state'")
+    db.execute("DROP INDEX tasks_by_state")
+    db.execute("CREATE INDEX tasks_by_state ON tasks (state, owner) WHERE id < 9")
+    db.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'tasks_by_state'", kept)
     db.close()
     assert opened(path) == before
     database = Database(path)
@@ -180,14 +179,17 @@ def test_the_damaged_file_is_kept_as_it_was(path):
         assert not path.stat().st_mode & 0o077
 
 
-def test_a_new_row_gets_a_number_that_no_lost_row_had(path):
+def test_a_new_row_gets_a_number_that_no_row_had_before(path):
     fill(path)
-    (at,) = pages_with(path, f"prompt {ROWS} ".encode(), LEAF_OF_TABLE)
+    database = Database(path)
+    Ledger(database, HandClock()).forget(ROWS)  # the last one
+    database.close()
+    (at,) = pages_with(path, b"prompt 33 ", LEAF_OF_TABLE)
     overwrite(path, at, b"\0" * PAGE)
     database = Database(path)
     row, _ = Ledger(database, HandClock(), owner="b" * 32).admit(NewTask(ORIGIN, practice=False))
     database.close()
-    assert row.id > ROWS
+    assert row.id == ROWS + 1
 
 
 # The log beside it
