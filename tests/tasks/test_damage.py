@@ -266,6 +266,20 @@ def test_a_mending_that_is_killed_at_any_moment_loses_no_row(tmp_path):
     assert killed >= 2
 
 
+def test_a_mended_ledger_that_could_not_take_its_place_does_so_at_the_next_opening(path):
+    before = fill(path)
+    for at in pages_with(path, b"task-33", LEAF_OF_INDEX):
+        overwrite(path, at, b"\0" * PAGE)
+    shared = path.with_name(f"{LEDGER_FILE}-shm")
+    shared.mkdir()  # what cannot be removed, as a file that is open cannot on Windows
+    with pytest.raises(LedgerError, match="cannot take its place"):
+        Database(path)
+    shared.rmdir()
+    assert opened(path) == before
+    assert len(list(path.parent.glob("ledger.damaged-*.sqlite3"))) == 1
+    assert take_notice(path.parent).count("kept as") == 1
+
+
 # While tasks run
 
 
