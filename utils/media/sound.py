@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,8 @@ from ..errors import MemoryShortError
 from .memory import free_bytes, gigabytes, reserve
 from .types import Sound
 
+# Less than this is worth no question whether it fits: eleven minutes in stereo.
+_SMALL_BYTES = 256 * 1024 * 1024
 # Stamps that are this far off are rounding of the container; beyond it there is a gap.
 TOLERANCE_S = 0.03
 # How many stamps of a coarse clock (Matroska and Flash count milliseconds) are looked at before
@@ -116,7 +119,8 @@ def _silence(channels: int, samples: int) -> Samples:
         MemoryShortError: It does not fit.
     """
     needed_bytes = 4 * channels * samples
-    with reserve(needed_bytes, what="The samples of the sound"):
+    guarded = needed_bytes > _SMALL_BYTES
+    with reserve(needed_bytes, what="The samples of the sound") if guarded else nullcontext():
         try:
             return np.zeros((channels, samples), np.float32)
         except MemoryError as error:
