@@ -210,7 +210,7 @@ class Database:
         finish(self._path)
         if is_missing(self._path):
             make_new(self._path, self._migrations)
-        elif not self._is_readable():
+        elif not self._is_sound():
             report(LedgerError(mend(self._path, self._migrations)))
         with contextlib.closing(self._connect()) as connection:
             self._refuse_later_version(connection)
@@ -221,16 +221,6 @@ class Database:
             self._put_back(connection)
         self._damaged = False
         self._place = self._where()
-
-    def _is_readable(self) -> bool:
-        """Whether the file is sound; one with a log that this disk refuses is freed of it."""
-        try:
-            return self._is_sound()
-        except sqlite3.OperationalError as error:
-            if _is_held(error):
-                raise
-            self._leave_log()
-            return self._is_sound()
 
     def _is_sound(self) -> bool:
         """Whether the file is a database without damage, its indexes as its tables."""
