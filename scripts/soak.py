@@ -254,7 +254,7 @@ class Soak:
         end = time.monotonic() + _PATIENCE_S
         while time.monotonic() < end:
             self._turn()
-            if not self._under_way and not self._settle_rows():
+            if not self._settle_rows() and not self._under_way:
                 return
         self.verdict.stuck += len(self._under_way)
         for ticket in self._under_way.values():

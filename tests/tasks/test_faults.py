@@ -27,6 +27,7 @@ from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import corrupt, cut, edited, instead, replaced
 from apixo_wan_animate.utils.practice.service import PracticeService
 from apixo_wan_animate.utils.practice.wire import Reply
+from apixo_wan_animate.utils.tasks.agenda import Agenda
 from apixo_wan_animate.utils.tasks.rhythm import FILE_GONE_FINAL_S, MISSING_FINAL_S
 from apixo_wan_animate.utils.tasks.states import State
 
@@ -519,4 +520,21 @@ def test_a_callback_that_overtakes_the_answer_settles_the_row_when_the_answer_is
     with pytest.raises(TaskUnknownError):
         outcome(watch)
     world.wait_for(State.COLLECTED)
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(world, monkeypatch):
+    """The next try came due before it was written down what to try, and nobody came back to it."""
+    planned = Agenda.after
+
+    def stalled(agenda, delay_s, call):
+        entry = planned(agenda, delay_s, call)
+        if delay_s > 0 and call.__qualname__.startswith("Fetcher"):
+            threading.Event().wait(0.2)
+        return entry
+
+    monkeypatch.setattr(Agenda, "after", stalled)
+    world.plan.add("file", instead(404), times=2, path=RESULT)
+    watch = world.service(clock=FastClock(200)).start(request())
+    assert outcome(watch, limit_s=15).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)

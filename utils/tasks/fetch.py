@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -91,6 +92,8 @@ class Fetcher:
         self._desk = desk
         self._collected = collected
         self._waiting: dict[int, tuple[_Trying, Entry]] = {}
+        # A try comes due only after it is written down what to try, however slow this thread is.
+        self._planning = threading.Lock()
 
     def add(self, job: Job, *, again: bool = False) -> None:
         """Fetch a job's result.
@@ -106,7 +109,8 @@ class Fetcher:
 
     def poke(self, row_id: int) -> bool:
         """Try now; whether the row waits for its next try here."""
-        trying, entry = self._waiting.pop(row_id, (None, None))
+        with self._planning:
+            trying, entry = self._waiting.pop(row_id, (None, None))
         if trying is None or entry is None:
             return False
         entry.cancel()
@@ -115,7 +119,8 @@ class Fetcher:
 
     def drop(self, row_id: int) -> None:
         """Try no more."""
-        _, entry = self._waiting.pop(row_id, (None, None))
+        with self._planning:
+            _, entry = self._waiting.pop(row_id, (None, None))
         if entry is not None:
             entry.cancel()
 
@@ -257,7 +262,8 @@ class Fetcher:
         def due() -> None:
             self.poke(row_id)
 
-        self._waiting[row_id] = (trying, self._desk.agenda.after(delay_s, due))
+        with self._planning:
+            self._waiting[row_id] = (trying, self._desk.agenda.after(delay_s, due))
 
     def _is_forgotten(self, row_id: int) -> bool:
         """Whether nobody wants the file any more."""
