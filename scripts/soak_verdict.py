@@ -18,8 +18,9 @@ MOST_RISE_MB = 16.0
 MOST_RISE_MB_PER_HOUR = 16.0
 """So much the line through the memory may rise: a little at any length, a little more an hour."""
 
-MOST_MORE_FILES = 4
-"""Connections that are kept for the next request come and go."""
+MOST_MORE_FILES = 12
+"""Connections to the ledger (two files each) and to the service are kept for the next one who
+needs them, at most as many as there were threads that needed one at once."""
 
 ENDS = frozenset({State.COLLECTED, State.REFUSED, State.FAILED, State.ABANDONED})
 _MEGABYTE = 1e6

@@ -6,6 +6,7 @@ many the service took. What it took is paid for.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -538,3 +539,17 @@ def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(worl
     watch = world.service(clock=FastClock(200)).start(request())
     assert outcome(watch, limit_s=15).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(instead(400), RejectedError), (faults.lost, TaskUnknownError)],
+    ids=["refused", "unknown"],
+)
+def test_how_long_was_waited_is_forgotten_once_a_fate_is_known(world, fault, error):
+    world.plan.add("submit", instead(429, headers=SOON))
+    world.plan.add("submit", fault)
+    with pytest.raises(error):
+        outcome(world.service().start(request()))
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing).__name__ == "_Patience"]

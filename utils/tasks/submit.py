@@ -200,7 +200,6 @@ class Submitter:
         limit_s = RATE_LIMITED_S if isinstance(error, RateLimitError) else NOT_SENT_S
         delay_s = max(asked_s or 0.0, next(patience.delays))
         if now - patience.began + delay_s > limit_s:
-            self._patience.pop(job.row.id, None)
             self._refused(job, error)
             return
         reason = "APIXO is busy" if isinstance(error, RateLimitError) else "APIXO is not reached"
@@ -216,6 +215,7 @@ class Submitter:
         self._until_written(job, write, note=reason)
 
     def _refused(self, job: Job, error: WanAnimateError) -> None:
+        self._patience.pop(job.row.id, None)
         code = getattr(error, "code", "") or str(getattr(error, "status", ""))
 
         def write() -> None:
@@ -227,6 +227,7 @@ class Submitter:
         self._until_written(job, write, note="APIXO has refused the task")
 
     def _unknown(self, job: Job, error: Exception) -> None:
+        self._patience.pop(job.row.id, None)
         reason = str(as_ours(error))
 
         def write() -> None:
