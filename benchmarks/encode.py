@@ -101,7 +101,7 @@ def core_save(module, frames: torch.Tensor, sound: Sound, target: Path, *, same:
 def speed_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
     """Must show 3: beside x264 alone, ComfyUI at the same setting, ComfyUI's default."""
     core = comfyui()
-    for width, height, seconds in CASES:
+    for width, height, seconds in meter.wanted(CASES):
         frames, sound = frames_of(width, height, seconds), sound_of(seconds)
         clip, ready = FramesClip(frames, RATE, sound), ready_frames(frames)
         options = EncodeOptions(limit_bytes=1 << 40)
@@ -182,7 +182,7 @@ def luma_db(file: Path, frames: torch.Tensor) -> float:
 def copy_rows(folder: Path, rounds: int = 2 * meter.ROUNDS) -> Iterator[meter.Row]:
     """Must show 3: a file that needs no encoding, beside ComfyUI's copy with its tags."""
     core = comfyui()
-    for width, height, seconds in CASES:
+    for width, height, seconds in meter.wanted(CASES):
         source = clips.write_clip(
             folder / "source.mp4", width=width, height=height, seconds=seconds
         )
@@ -221,7 +221,7 @@ def panning(width: int, height: int, count: int) -> torch.Tensor:
 def growth_rows(folder: Path) -> Iterator[meter.Row]:
     """Must show 7 and the memory of 3: 5 s, 20 s, 60 s and 120 s of 832×480."""
     first: float | None = None
-    for seconds in (5, 20, 60, 120):
+    for _, _, seconds in meter.wanted((832, 480, seconds) for seconds in (5, 20, 60, 120)):
         clip = FramesClip(panning(832, 480, seconds * 30), RATE, sound_of(seconds))
         target = folder / "sent.mp4"
         options = EncodeOptions(limit_bytes=1 << 40, crf=30)

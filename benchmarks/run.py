@@ -145,7 +145,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=meter.ROUNDS)
+    parser.add_argument("--longest", type=float, default=meter.LONGEST_S, help="seconds of clip")
     asked = parser.parse_args()
+    meter.LONGEST_S = asked.longest
     wrong = [name for name in asked.parts if name not in PARTS]
     if wrong:
         parser.error(f"no such part: {', '.join(wrong)}")
