@@ -219,12 +219,10 @@ def _alone(name: str, **more: object) -> meter.Row:
 
 
 def rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
-    """All but the long one, which wants the machine to itself."""
+    """What takes time; what takes memory wants the machine to itself."""
     yield from bare_rows(folder, rounds)
     yield from warm_rows(folder, rounds)
     yield from rival_rows(folder, rounds)
-    if meter.LONGEST_S >= 120:
-        yield from memory_rows(folder)
 
 
 if __name__ == "__main__" and sys.argv[1:2] == ["--warm"]:

@@ -44,6 +44,7 @@ def _part(module: str, *names: str) -> Part:
 PARTS: dict[str, Part] = {
     "decode": _part("decode"),
     "decode growth": _part("decode", "growth_rows"),
+    "decode memory": _part("decode", "memory_rows"),
     "decode long": _part("decode", "long_rows"),
     "colour": _part("colour"),
     "encode": _part("encode"),
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=meter.ROUNDS)
     parser.add_argument("--longest", type=float, default=meter.LONGEST_S, help="seconds of clip")
+    parser.add_argument("--clips", type=Path, help="a folder that keeps the clips for later runs")
     asked = parser.parse_args()
     meter.LONGEST_S = asked.longest
     wrong = [name for name in asked.parts if name not in PARTS]
@@ -153,11 +155,13 @@ def main() -> int:
         parser.error(f"no such part: {', '.join(wrong)}")
     known = _by_part(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="apixo-bench-") as place:
+        place = asked.clips or place
         for name in asked.parts or PARTS:
             print(f"== {name}", flush=True)
             before = noise()
             rows = list(meter.shown(PARTS[name](Path(place), asked.rounds)))
-            known[name] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
+            told = name if asked.longest > 120 else f"{name}, clips up to {asked.longest:g} s"
+            known[told] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
                            "rounds": asked.rounds, "noise_before": before,
                            "noise_after": noise(), "rows": rows}  # fmt: skip
             part = RESULTS.with_suffix(".part")
