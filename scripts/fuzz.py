@@ -46,9 +46,11 @@ _STANDSTILL_S = 120.0
 _START_S = 300.0
 _LOOK_S = 2.0
 _BATCH = 1500
-_WARM_UP = 100
-_MOST_RISE_BYTES = 24 << 20
-"""Memory that a batch may hold on to; a leak of 20 kB a case would be more."""
+_REPEATED = 100
+_TURNS = 4
+_MOST_RISE_BYTES = 12 << 20
+"""So much more memory may the same cases hold after the last turn than after the first: what is
+met anew leaves pieces of the allocator's behind, what is met again does not."""
 
 _ROOM_BYTES = 4 << 30
 """What a child may take; a file of some kilobytes that needs more is a finding."""
@@ -89,13 +91,16 @@ def run_batch(line: Connection, kind: str, *given: Any) -> None:
                 found: Any = cases.run(number)
             except fuzz_cases.WrongError as error:
                 found = str(error)
-            line.send(("end", found, time.process_time() - began, _held_bytes(number - span.start)))
+            line.send(("end", found, time.process_time() - began))
+        for _ in range(_TURNS):
+            for number in span[:_REPEATED]:
+                with contextlib.suppress(fuzz_cases.WrongError):
+                    cases.run(number)
+            line.send(("held", _held_bytes()))
 
 
-def _held_bytes(done: int) -> int:
-    """Memory of this process now and then, without what the allocator keeps for later; else 0."""
-    if done % _WARM_UP:
-        return 0
+def _held_bytes() -> int:
+    """Memory of this process, without what the allocator keeps for later."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such call
         ctypes.CDLL("libc.so.6").malloc_trim(0)
@@ -146,8 +151,8 @@ class Tally:
             f"## {self.kind}",
             f"{self.cases} cases in {self.took_s:.0f} s; the longest took {self.longest[0]:.2f} s "
             f"of a processor (number {self.longest[1]})",
-            f"memory {first:.0f}→{last:.0f} MB in the last process, at most {rise:+.0f} MB in one "
-            f"process after its first {_WARM_UP} cases",
+            f"memory after {_REPEATED} cases and after {_TURNS - 1} more turns of them: "
+            f"{first:.0f}→{last:.0f} MB in the last process, at most {rise:+.1f} MB in any",
         ]
         lines += [f"  {count:>6}  {name}" for name, count in sorted(self.outcomes.items())]
         for what, numbers in self.wrong.items():
@@ -210,18 +215,19 @@ class Batch:
                 number, begun = message[1], True
                 continue
             begun = False
+            if message[0] == "held":
+                held.append(message[1])
+                continue
             tally.end(number, message[1], message[2])
             if message[2] > LIMIT_S:
                 tally.note(f"slow: over {LIMIT_S:.0f} s of work", number)
-            if message[3]:
-                held.append(message[3])
         self._process.kill()
         self._process.join(10)
-        if len(held) > 2:
-            tally.memory_bytes = held[1], held[-1]
-            tally.rises_bytes.append(held[-1] - held[1])
+        if len(held) > 1:
+            tally.memory_bytes = held[0], held[-1]
+            tally.rises_bytes.append(held[-1] - held[0])
             if tally.rises_bytes[-1] > _MOST_RISE_BYTES:
-                tally.note(f"leak: {tally.rises_bytes[-1] >> 20} MiB in a batch", number)
+                tally.note("leak: more memory after each turn of the same cases", self._span.start)
         return number + 1
 
 
@@ -235,6 +241,7 @@ def fuzz_kind(kind: str, span: range) -> Tally:
         number = Batch(kind, seeds, range(number, min(number + _BATCH, span.stop))).run(tally)
         print(f"{kind}: {number - span.start} of {len(span)}", flush=True)
     tally.took_s = time.monotonic() - began
+    print(tally.report(), flush=True)
     _keep(tally, seeds)
     return tally
 
@@ -272,8 +279,6 @@ def main() -> int:
         if asked.only in {None, kind}:
             tallies.append(fuzz_kind(kind, range(asked.first, asked.first + count)))
     held = asked.only not in {None, "hypothesis"} or hypotheses(asked.share)
-    for tally in tallies:
-        print(tally.report())
     wrong = sum(len(numbers) for tally in tallies for numbers in tally.wrong.values())
     counted = ", ".join(f"{tally.kind} {tally.cases}" for tally in tallies)
     print(f"fuzz: {counted}; wrong {wrong}; properties {'held' if held else 'BROKEN'}", flush=True)

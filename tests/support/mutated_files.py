@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import zlib
@@ -104,14 +105,14 @@ def _changed(chance: Random, value: Any) -> Any:
                 del value[name]
             case 1:
                 value[chance.choice(("code", "data", "state", "taskId", name.upper()))] = (
-                    chance.choice(_ODD)
+                    copy.deepcopy(chance.choice(_ODD))
                 )
             case _:
                 value[name] = _changed(chance, value[name])
         return value
     if isinstance(value, list) and value and chance.random() < 0.5:
-        return value * chance.choice((0, 2, 50))
-    return chance.choice(_ODD)
+        return [copy.deepcopy(item) for item in value * chance.choice((0, 2, 50))]
+    return copy.deepcopy(chance.choice(_ODD))
 
 
 def _bytes(chance: Random, body: bytes) -> bytes:
@@ -140,7 +141,7 @@ def _message(chance: Random, body: bytes) -> bytes:
     length: object = len(body)
     odd = chance.random()
     if odd < 0.06:
-        body = gzip.compress(body)
+        body = gzip.compress(body, mtime=0)
         head.append(b"Content-Encoding: gzip")
         length = len(body)
     elif odd < 0.10:

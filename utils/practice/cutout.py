@@ -17,6 +17,7 @@ cv2: Any = opencv()
 
 _KEY_DISTANCE = 26
 _ROUGHEST = 6.0
+_LEAST_PX = 8
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_cutout(path: Path, *, longest_px: int) -> Cutout:
     becomes an oval portrait with a soft edge. A larger picture is shrunk to `longest_px`.
 
     Raises:
-        DecodeError: The file is not a picture.
+        DecodeError: The file is not a picture, an enormous one, or a line.
     """
     content = path.read_bytes()
     check_picture_header(content)
@@ -49,7 +50,14 @@ def read_cutout(path: Path, *, longest_px: int) -> Cutout:
     pixels: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise DecodeError("The character is not a picture. Send a PNG, JPEG or WebP.")
-    rgb, own_alpha = _split(_small(pixels, longest_px))
+    small = _small(pixels, longest_px)
+    if min(small.shape[:2]) < _LEAST_PX:
+        height, width = pixels.shape[:2]
+        raise DecodeError(
+            f"The character is {width}×{height} px, a line in which nobody can be seen. "
+            "Send a picture whose sides are less unequal."
+        )
+    rgb, own_alpha = _split(small)
     if own_alpha is not None and own_alpha.min() < 250 and own_alpha.max() > 5:
         alpha = own_alpha
     else:
@@ -67,7 +75,9 @@ def _small(pixels: Any, longest_px: int) -> Any:
     scale = longest_px / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
-    return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = pixels.shape[:2]
+    extent = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, extent, interpolation=cv2.INTER_AREA)
 
 
 def _split(pixels: Any) -> tuple[NDArray[np.uint8], Any]:

@@ -12,6 +12,8 @@ from ..media.types import Size
 MOST_PIXELS = 50_000_000
 """Far more than the 4096×4096 that services of this model take; 200 MB once unpacked."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_FRAME_BYTES = 12
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -20,7 +22,7 @@ def check_picture_header(data: bytes) -> Size:
     """The size that a PNG, JPEG or WebP says it has.
 
     Raises:
-        DecodeError: It is none of the three, or its picture would be too large.
+        DecodeError: It is none of the three, cut off, or its picture would be too large.
     """
     size = _png(data) or _jpeg(data) or _webp(data)
     if size is None:
@@ -34,9 +36,20 @@ def check_picture_header(data: bytes) -> Size:
 
 
 def _png(data: bytes) -> Size | None:
-    if not data.startswith(b"\x89PNG\r\n\x1a\n") or data[12:16] != b"IHDR" or len(data) < 24:
+    if not data.startswith(_PNG) or data[12:16] != b"IHDR" or len(data) < 24:
         return None
+    _check_chunks(data)
     return Size(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+
+
+def _check_chunks(data: bytes) -> None:
+    """No chunk is longer than the file (ISO/IEC 15948, 5.3): OpenCV makes room for it first."""
+    at = len(_PNG)
+    while at < len(data):
+        if data[at + 4 : at + 8] == b"IEND":
+            return
+        at += _PNG_FRAME_BYTES + int.from_bytes(data[at : at + 4], "big")
+    raise DecodeError("The character is a PNG that is cut off. Save or download it again.")
 
 
 def _jpeg(data: bytes) -> Size | None:
