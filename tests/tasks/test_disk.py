@@ -265,7 +265,7 @@ def test_a_result_waits_for_room_and_is_then_fetched(world, small_disk):
     until(lambda: "not there yet" in watch.progress.note)
     assert world.only_row().state is State.SUCCEEDED
     output.unlink()
-    until(lambda: service.poke(world.only_row().id))
+    until(lambda: service.poke(world.only_row().id) or watch.done)
     assert outcome(watch).row.state is State.COLLECTED
     assert world.accepted == 1
 
@@ -288,7 +288,6 @@ def test_an_output_folder_that_is_a_file_is_told_and_the_result_comes_when_it_is
     assert two_sentences(str(told.value))
     assert world.only_row().state is State.SUCCEEDED
     output.unlink()
-    until(lambda: service.poke(world.only_row().id))
     row = world.wait_for(State.COLLECTED)
     assert (output / row.file).is_file()
     assert world.accepted == 1

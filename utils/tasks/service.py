@@ -344,28 +344,25 @@ class TaskService:
     def _with_house(self, watch: Watch, work: Callable[[House], None]) -> None:
         """Do something once the ledger is open; opening it may take a while."""
 
-        def go_on(house: House) -> None:
-            notice = house.notice()
-            if notice:
-                watch.fail(LedgerError(notice))
-            else:
-                work(house)
-
-        house = self._house
-        if house is not None:
-            go_on(house)
-            return
-
         def opening() -> None:
             try:
-                house = self._open()
+                house = self._open_and_tell()
             except WanAnimateError as error:
                 watch.fail(error)
             else:
-                go_on(house)
+                work(house)
 
-        if not self._pool.put("admit", opening):
+        if self._house is not None:
+            opening()
+        elif not self._pool.put("admit", opening):
             watch.fail(shutting_down())
+
+    def _open_and_tell(self) -> House:
+        """The house, once the user was told of a damage to the ledger."""
+        house = self._open()
+        if notice := house.notice():
+            raise LedgerError(notice)
+        return house
 
     def _open(self) -> House:
         with self._opening:
