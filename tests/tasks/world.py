@@ -190,7 +190,7 @@ class World:
         self.remote.stop()
 
 
-def until(what: Callable[[], bool], *, limit_s: float = 30.0) -> None:
+def until(what: Callable[[], bool], *, limit_s: float = 90.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + limit_s
     pause = threading.Event()

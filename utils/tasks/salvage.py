@@ -23,7 +23,7 @@ PIECED = "Pieced together from what was readable of a damaged ledger."
 
 _MOST_LOOKUPS = 2_000_000
 _UNKNOWN_ORIGIN = "https://api.apixo.ai"
-"""Where no readable row names another. Source: API.md, “Calls”, read 2026-11-23."""
+"""Where no readable row names another. Source: docs/service.md, “Calls”, read 2026-11-23."""
 
 _INDEXES = (
     ("tasks_by_state", "state, owner"),
