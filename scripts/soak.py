@@ -218,7 +218,7 @@ class Soak:
 
     def _settle(self, key: int, ticket: Ticket, row_id: int) -> None:
         """What a person does: look at the dashboard, wait a little for the callback, decide."""
-        tasks = self.remote.ask("taken", ticket.number)
+        tasks = self._unclaimed(self.remote.ask("taken", ticket.number))
         if not tasks:
             self.nodes.line.send(("abandon", key, row_id))
         elif ticket.adopt_now:
@@ -226,6 +226,14 @@ class Soak:
         else:
             ticket.adopt_now = True
             self._again(key, ticket, _CALLBACK_WAIT_S)
+
+    def _unclaimed(self, tasks: list[str]) -> list[str]:
+        """Tasks that no row has: one that failed may be another row's of the same request."""
+        ledger = Ledger(Database(self._ledger), SystemClock())
+        try:
+            return [task_id for task_id in tasks if not ledger.by_task(task_id)]
+        finally:
+            ledger.close()
 
     def _again(self, key: int, ticket: Ticket, delay_s: float) -> None:
         ticket.tries += 1
