@@ -20,10 +20,17 @@ def opencv() -> Any:
         MediaError: It is not installed, or one of its system libraries is missing.
     """
     try:
-        return importlib.import_module("cv2")
+        loaded = importlib.import_module("cv2")
     except (ImportError, OSError) as error:
         message = (
             f"OpenCV cannot be loaded ({error}). Install opencv-python, or opencv-python-headless "
             "on a machine without a screen, into ComfyUI's Python and start it again."
         )
         raise MediaError(message) from error
+    if not hasattr(loaded, "resize"):
+        raise MediaError(
+            "OpenCV is installed, but empty, as it is left when one of two OpenCV packages was "
+            "removed. Run “pip install --force-reinstall --no-deps opencv-python” (or "
+            "opencv-python-headless) with ComfyUI's Python and start it again."
+        )
+    return loaded
