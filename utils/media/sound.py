@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from ..errors import MemoryShortError
+from ..errors import DecodeError, MemoryShortError
 from .memory import free_bytes, gigabytes, reserve
 from .types import Sound
 
@@ -21,6 +22,7 @@ TOLERANCE_S = 0.03
 # How many stamps of a coarse clock (Matroska and Flash count milliseconds) are looked at before
 # the first sample gets its place.
 STAMPS_ENOUGH = 16
+_KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _INTEGER_SCALES = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
 
 Samples = NDArray[np.float32]
@@ -149,11 +151,33 @@ def settled_start(stamps: list[int], lengths: list[int], *, half_tick: float) ->
     return round((low + high) / 2)
 
 
-def unit_samples(frame: AudioFrame) -> Samples:
-    """A frame's samples as float32 in −1…1, shape (C, T)."""
-    samples = frame.to_ndarray()
+def _stored(frame: AudioFrame) -> NDArray[Any]:
+    """A frame's samples as they are stored, shape (C, T).
+
+    PyAV's own `to_ndarray` counts nine planes of eight channels, and reads the ninth from nowhere:
+    that ends the process (PyAV 14 to 18).
+    """
+    kind = _KINDS.get(frame.format.name.removesuffix("p"))
+    if kind is None:
+        raise DecodeError(
+            f"The clip's sound is stored as {frame.format.name}, which is not read. "
+            "Export it again with AAC."
+        )
+    channels = frame.layout.nb_channels
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+        plane: Any = frame.planes[0]
+        return np.frombuffer(plane, kind, count=channels * frame.samples).reshape(-1, channels).T
+    planes: list[Any] = list(frame.planes[:channels])
+    return np.stack([np.frombuffer(plane, kind, count=frame.samples) for plane in planes])
+
+
+def unit_samples(frame: AudioFrame) -> Samples:
+    """A frame's samples as float32 in −1…1, shape (C, T).
+
+    Raises:
+        DecodeError: They are of a kind that nobody knows.
+    """
+    samples = _stored(frame)
     scale = _INTEGER_SCALES.get(samples.dtype.str[1:])
     if scale is None:
         return samples.astype(np.float32, copy=False)
