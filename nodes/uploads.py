@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ..utils.errors import InputError
-from ..utils.tasks.sharing import ShareWish
+from ..utils.tasks.request import ShareWish
 from . import _host as host
 from ._host import io
 from .inputs import HOSTS, SOUNDS, host_name, one_picture, read_motion

@@ -7,16 +7,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..utils.errors import LedgerError, Stopped
-from ..utils.tasks.parts import Hosted
-from ..utils.tasks.rows import TaskRow
-from ..utils.tasks.sharing import Share
 from ..utils.tasks.watch import Outcome, Watch, timed_out
 from . import _host as host
 from .session import service
 from .status import describe, span
+
+if TYPE_CHECKING:  # the service is loaded on first use
+    from ..utils.tasks.parts import Hosted
+    from ..utils.tasks.rows import TaskRow
+    from ..utils.tasks.sharing import Share
 
 LOOK_S = 0.1
 """How often a node looks at the interrupt; docs/comfyui.md asks for twice a second."""

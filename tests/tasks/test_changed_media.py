@@ -11,7 +11,7 @@ from apixo_wan_animate.utils.errors import InputError
 from apixo_wan_animate.utils.media.encode import encode_clip
 from apixo_wan_animate.utils.media.probe import probe
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip
-from apixo_wan_animate.utils.tasks.sharing import ShareWish
+from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.states import State
 
 from .test_cancel import Gate

@@ -16,7 +16,7 @@ from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks import database
 from apixo_wan_animate.utils.tasks.ledger import RowGoneError
-from apixo_wan_animate.utils.tasks.sharing import ShareWish
+from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.states import ACCEPTED, State
 
 from .clocks import FastClock

@@ -21,9 +21,8 @@ from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks import database
 from apixo_wan_animate.utils.tasks import service as tasks_service
 from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE
-from apixo_wan_animate.utils.tasks.request import UrlCharacter, UrlMotion
+from apixo_wan_animate.utils.tasks.request import ShareWish, UrlCharacter, UrlMotion
 from apixo_wan_animate.utils.tasks.service import Surroundings
-from apixo_wan_animate.utils.tasks.sharing import ShareWish
 from apixo_wan_animate.utils.tasks.states import State
 
 from .clocks import FastClock, HandClock

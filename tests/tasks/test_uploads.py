@@ -14,9 +14,9 @@ from apixo_wan_animate.utils.hosting.shelf import Shelf
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.database import Database
 from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.service import Surroundings
-from apixo_wan_animate.utils.tasks.sharing import ShareWish
 from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
 from apixo_wan_animate.utils.tasks.states import State
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..addresses import origin_of
 from ..apixo.request import WanOptions
 from ..errors import InputError
-from ..media.types import FileClip, FramesClip
+from ..media.types import Clip, FileClip, FramesClip
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,21 @@ class Request:
             _check_window(self.motion)
         else:
             origin_of(self.motion.url)
+
+
+@dataclass(frozen=True)
+class ShareWish:
+    """What shall lie at an address.
+
+    Attributes:
+        medium: A picture or a clip in memory or in a file.
+        host: "auto", or the name of a host.
+        keep_sound: Send a clip's sound with it.
+    """
+
+    medium: PictureCharacter | Clip
+    host: str
+    keep_sound: bool = True
 
 
 def _check_picture(character: PictureCharacter) -> None:

@@ -24,9 +24,9 @@ from .house import Ground, House
 from .ledger import RowGoneError
 from .pool import Pool
 from .remote import Remotes
-from .request import Request
+from .request import Request, ShareWish
 from .rows import TaskRow
-from .sharing import Share, ShareWish
+from .sharing import Share
 from .spending import Spending
 from .unexpected import report
 from .watch import Progress, Watch, shutting_down

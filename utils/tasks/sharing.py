@@ -5,32 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from dataclasses import dataclass
 
 from ..errors import InputError, Stopped, WanAnimateError
-from ..media.types import Clip
 from .desk import Desk
 from .identity import Identifier
 from .parts import Hosted, Part, Purpose
 from .prepare import Preparer
-from .request import PictureCharacter
+from .request import ShareWish
 from .unexpected import as_ours
 from .watch import Progress, again, shutting_down
-
-
-@dataclass(frozen=True)
-class ShareWish:
-    """What shall lie at an address.
-
-    Attributes:
-        medium: A picture or a clip in memory or in a file.
-        host: "auto", or the name of a host.
-        keep_sound: Send a clip's sound with it.
-    """
-
-    medium: PictureCharacter | Clip
-    host: str
-    keep_sound: bool = True
 
 
 class Share:
