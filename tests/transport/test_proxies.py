@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import select
 import socket
 import ssl
 import subprocess
@@ -47,24 +48,16 @@ def tls(named_certificate, monkeypatch) -> ssl.SSLContext:
 
 
 def relay(here: socket.socket, port: int) -> None:
-    """Carry bytes both ways until either side ends."""
-    with socket.create_connection(("127.0.0.1", port)) as far:
-
-        def back() -> None:
-            with contextlib.suppress(OSError):
-                while data := far.recv(65536):
-                    here.sendall(data)
-            with contextlib.suppress(OSError):
-                here.shutdown(socket.SHUT_WR)
-
-        thread = threading.Thread(target=back)
-        thread.start()
-        with contextlib.suppress(OSError):
-            while data := here.recv(65536):
-                far.sendall(data)
-        with contextlib.suppress(OSError):
-            far.shutdown(socket.SHUT_WR)
-        thread.join(timeout=5)
+    """Carry bytes both ways until both sides end, on one thread: TLS bears no second one."""
+    with socket.create_connection(("127.0.0.1", port)) as far, contextlib.suppress(OSError):
+        other = {here: far, far: here}
+        while other:
+            held = [side for side in other if isinstance(side, ssl.SSLSocket) and side.pending()]
+            for side in held or select.select(list(other), [], [])[0]:
+                if data := side.recv(65536):
+                    other[side].sendall(data)
+                else:
+                    socket.socket.shutdown(other.pop(side), socket.SHUT_WR)
 
 
 def connecting(port: int) -> Callable[[Wire], None]:
