@@ -168,7 +168,10 @@ def _stored(frame: AudioFrame) -> NDArray[Any]:
         plane: Any = frame.planes[0]
         return np.frombuffer(plane, kind, count=channels * frame.samples).reshape(-1, channels).T
     planes: list[Any] = list(frame.planes[:channels])
-    return np.stack([np.frombuffer(plane, kind, count=frame.samples) for plane in planes])
+    samples = np.empty((channels, frame.samples), kind)
+    for row, plane in zip(samples, planes, strict=True):
+        row[:] = np.frombuffer(plane, kind, count=frame.samples)
+    return samples
 
 
 def unit_samples(frame: AudioFrame) -> Samples:
