@@ -8,6 +8,9 @@ import psutil
 import pytest
 from apixo_wan_animate.utils.errors import MemoryShortError
 from apixo_wan_animate.utils.media import memory
+from apixo_wan_animate.utils.media.geometry import Geometry
+from apixo_wan_animate.utils.media.store import allocate
+from apixo_wan_animate.utils.media.types import Size
 
 GB = 10**9
 
@@ -152,6 +155,12 @@ def test_two_at_once_never_get_more_than_there_is(machine):
     for thread in threads:
         thread.join()
     assert (len(got), len(refused)) == (10, 40)
+
+
+def test_what_the_system_itself_refuses_is_said_in_the_same_way():
+    with pytest.raises(MemoryShortError, match=r"The system refused 10133099.2 GB for") as caught:
+        allocate(1 << 30, Geometry(Size(1 << 10, 3 << 8), 0))  # beyond any address space
+    assert caught.value.needed_bytes == (1 << 30) * (1 << 10) * (3 << 8) * 12
 
 
 def test_on_this_machine_there_is_something_free():

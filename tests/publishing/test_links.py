@@ -81,6 +81,12 @@ def test_every_link_of_a_page_leads_somewhere(page):
     assert [why for link in links(page) if (why := trouble(page, link))] == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.relative_to(REPOSITORY).as_posix())
+def test_no_page_has_a_gap_that_was_left_to_be_filled(page):
+    gap = re.compile(r"@@|\b(?:TODO|TBD|FIXME|XXX)\b|lorem ipsum", re.IGNORECASE)
+    assert gap.findall(page.read_text(encoding="utf-8")) == []
+
+
 def test_the_readme_shows_its_pictures_wherever_it_is_read():
     """The registry and the Manager show the README without the repository around it."""
     found = links(REPOSITORY / "README.md")

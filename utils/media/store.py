@@ -100,11 +100,16 @@ class FrameStore:
 
 
 def allocate(count: int, geometry: Geometry) -> NDArray[np.float32]:
-    """One array of unwritten frames; numpy asks for huge pages, which torch does not."""
+    """One array of unwritten frames.
+
+    torch leaves it to the system how large its pages are, while numpy asks for huge ones: where
+    a virtual machine gives freed memory back to its host, those cost five times as much as small
+    ones, which come from what was not given back.
+    """
     shape = (count, geometry.size.height, geometry.size.width, _CHANNELS)
     try:
-        return np.empty(shape, np.float32)
-    except MemoryError as error:
+        return torch.empty(shape, dtype=torch.float32).numpy()
+    except RuntimeError as error:  # torch's word for no memory
         needed, free = bytes_of(count, geometry), free_bytes()
         message = (
             f"The system refused {needed / 1e9:.1f} GB for {count} frames. "
