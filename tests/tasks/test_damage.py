@@ -280,6 +280,22 @@ def test_a_mended_ledger_that_could_not_take_its_place_does_so_at_the_next_openi
     assert take_notice(path.parent).count("kept as") == 1
 
 
+def test_a_log_that_lies_there_is_not_read_into_the_mended_file(path, tmp_path):
+    before = fill(path)
+    for at in pages_with(path, b"task-33", LEAF_OF_INDEX):
+        overwrite(path, at, b"\0" * PAGE)
+    shared = path.with_name(f"{LEDGER_FILE}-shm")
+    shared.mkdir()
+    with pytest.raises(LedgerError, match="cannot take its place"):
+        Database(path)
+    shared.rmdir()
+    other = tmp_path / "other"
+    other.mkdir()
+    with_log(other / LEDGER_FILE)
+    shutil.copy(other / f"{LEDGER_FILE}-wal", path.with_name(f"{LEDGER_FILE}-wal"))
+    assert opened(path) == before
+
+
 # While tasks run
 
 
