@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ..errors import DecodeError, MemoryShortError
@@ -22,6 +23,8 @@ TOLERANCE_S = 0.03
 # How many stamps of a coarse clock (Matroska and Flash count milliseconds) are looked at before
 # the first sample gets its place.
 STAMPS_ENOUGH = 16
+# More than these PyAV does not count right.
+_PLANES_COUNTED = 7
 _KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _INTEGER_SCALES = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "i8": 2.0**63}
 
@@ -154,8 +157,8 @@ def settled_start(stamps: list[int], lengths: list[int], *, half_tick: float) ->
 def _stored(frame: AudioFrame) -> NDArray[Any]:
     """A frame's samples as they are stored, shape (C, T).
 
-    PyAV's own `to_ndarray` counts nine planes of eight channels, and reads the ninth from nowhere:
-    that ends the process (PyAV 14 to 18).
+    PyAV counts nine planes of eight channels. Reading the ninth, as its own `to_ndarray` does,
+    ends the process (14 to 18) or is an error (19), so FFmpeg puts those into one plane first.
     """
     kind = _KINDS.get(frame.format.name.removesuffix("p"))
     if kind is None:
@@ -164,10 +167,13 @@ def _stored(frame: AudioFrame) -> NDArray[Any]:
             "Export it again with AAC."
         )
     channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels > _PLANES_COUNTED:
+        packed = AudioResampler(format=frame.format.packed.name)
+        (frame,) = packed.resample(frame)
     if not frame.format.is_planar:
         plane: Any = frame.planes[0]
         return np.frombuffer(plane, kind, count=channels * frame.samples).reshape(-1, channels).T
-    planes: list[Any] = list(frame.planes[:channels])
+    planes: list[Any] = list(frame.planes)
     samples = np.empty((channels, frame.samples), kind)
     for row, plane in zip(samples, planes, strict=True):
         row[:] = np.frombuffer(plane, kind, count=frame.samples)
