@@ -33,6 +33,7 @@ from apixo_wan_animate.utils.tasks.rhythm import FILE_GONE_FINAL_S, MISSING_FINA
 from apixo_wan_animate.utils.tasks.states import State
 
 from .clocks import FastClock, HandClock
+from .test_cancel import Gate
 from .world import outcome, request, until
 
 RESULT = "/files/practice-"
@@ -388,12 +389,40 @@ def test_a_task_that_another_key_submitted_waits_for_that_key_however_long(world
     began, before = clock.now(), world.only_row().state
     ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
     assert world.only_row().state is before
-    world.environ["APIXO_API_KEY"] = key
     world.heal()
+    world.environ["APIXO_API_KEY"] = key
     ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state is State.COLLECTED)
     ledger = b"".join(p.read_bytes() for p in world.folders().state.glob("ledger.sqlite3*"))
     assert b"another-accounts-key" not in ledger
     assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_key_that_comes_back_while_another_one_is_being_answered_is_not_blamed(world):
+    clock, gate = HandClock(), Gate()
+    watch = world.service(clock=clock).start(request())
+    until(lambda: watch.accepted() is not None)
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+    ask_until(world, clock, step_s=9, over=lambda: world.only_row().state is State.SUCCEEDED)
+    key, world.environ["APIXO_API_KEY"] = world.environ["APIXO_API_KEY"], "another-accounts-key"
+    began = clock.now()
+    world.plan.add("status", instead(404), times=10**6)
+    ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
+    world.heal()
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+
+    def unknown_in_the_end(asked, handle):
+        gate(asked, handle)
+        return instead(404)(asked, handle)
+
+    world.plan.add("status", unknown_in_the_end, times=10**6)
+    ask_until(world, clock, step_s=2400, over=gate.reached.is_set)
+    world.environ["APIXO_API_KEY"] = key
+    gate.open()
+    ends = {State.COLLECTED, State.FAILED}
+    until(lambda: "trying again" in watch.progress.note or world.only_row().state in ends)
+    world.heal()
+    ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state in ends)
+    assert world.only_row().state is State.COLLECTED
 
 
 # Fetching

@@ -158,10 +158,11 @@ class Fetcher:
         self._fetch(trying, urls[0])
 
     def _links_anew(self, job: Job) -> tuple[str, ...]:
+        client = self._desk.remotes.client(job.row)
         try:
-            status = self._desk.remotes.client(job.row).status(job.row.task_id)
+            status = client.status(job.row.task_id)
         except RejectedError as error:
-            self._desk.remotes.check_key(job.row)
+            self._desk.remotes.check_key(job.row, client)
             raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
         job.result_urls = status.result_urls
         return status.result_urls

@@ -139,15 +139,19 @@ class Poller:
 
     def _ask(self, asked: _Asked) -> tuple[bool, float]:
         """Ask once; whether the asking is over, and how long to be quiet at least."""
-        job = asked.job
+        job, remotes = asked.job, self._desk.remotes
         try:
-            status = self._desk.remotes.client(job.row).status(job.row.task_id)
+            client = remotes.client(job.row)
+        except SettingsError as error:
+            return self._trouble(job, error), KEY_WAIT_S
+        try:
+            status = client.status(job.row.task_id)
         except RejectedError as error:
             if error.status != 404:
                 return self._trouble(job, error), 0.0
-            self._desk.remotes.check_key(job.row)
+            remotes.check_key(job.row, client)
             return self._missed(asked), 0.0
-        except (AuthError, SettingsError) as error:
+        except AuthError as error:
             return self._trouble(job, error), KEY_WAIT_S
         except RateLimitError as error:
             # What the service asks of one question holds for all of them.

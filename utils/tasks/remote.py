@@ -92,13 +92,17 @@ class Remotes:
             )
         return self.current_client(replace(settings, practice=row.practice))
 
-    def check_key(self, row: TaskRow) -> None:
+    def check_key(self, row: TaskRow, asked: ApixoClient) -> None:
         """Refuse to believe that a task is unknown where another key has submitted it.
 
+        Args:
+            row: The task.
+            asked: Who was told so; the present key may be another one by now.
+
         Raises:
-            SettingsError: The present key is another one.
+            SettingsError: It asked with another key.
         """
-        if row.key_mark and self.client(row).key_mark != row.key_mark:
+        if row.key_mark and asked.key_mark != row.key_mark:
             raise SettingsError(
                 f"APIXO does not know task {row.task_id} for the present key, and another key "
                 f"submitted it. Set that key again, or forget row {row.id} by force; the task "
