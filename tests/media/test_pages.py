@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
 import time
 
 import numpy as np
 import psutil
+import pytest
+from apixo_wan_animate.utils.media import pages as module
 from apixo_wan_animate.utils.media.pages import PagesAhead
 
 MB = 1 << 20
@@ -46,3 +50,12 @@ def test_leaving_early_ends_its_thread():
         pages.wait_for(3)
         thread = pages._thread
     assert not thread.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread its page faults")
+def test_pages_are_touched_one_by_one_only_where_each_has_to_be_mapped():
+    room = mmap.mmap(-1, 8 * MB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    room.madvise(mmap.MADV_NOHUGEPAGE)
+    memory = np.frombuffer(room, np.uint8)
+    assert module._touch_and_judge(memory) == module._PAGE_BYTES
+    assert module._touch_and_judge(memory) == module._HUGE_BYTES  # all are there by now
