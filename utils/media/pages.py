@@ -1,104 +1,77 @@
-"""Memory made ready ahead of the one who writes into it.
+"""Memory that the system maps just before it is written.
 
-The system maps and clears a page when it is first touched, which on virtual machines costs as
-much as all arithmetic. Another core does it meanwhile, a little ahead: what is never written is
-never touched. Where the system gives huge pages, one touch brings five hundred small ones, and
-the rest would only be reads of memory that is not in the cache.
+The system maps and clears a page when it is first touched, which costs as much as all
+arithmetic when it is done page by page. Asked for what the next pass writes, it does so in one
+call, and what it cleared is still in the cache. What is never written is never mapped.
 """
 
 from __future__ import annotations
 
+import math
+import mmap
 import sys
-from threading import Condition, Thread
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if sys.platform == "linux":
-    import resource
-
-# Smaller than any system's pages, or as large.
-_PAGE_BYTES = 4096
-# As large as any system's huge pages, or smaller.
-_HUGE_BYTES = 2 * 1024 * 1024
-_CHECKED_EVERY = 16
-"""Places; huge pages run out without a word."""
-_AHEAD_BYTES = 64 * 1024 * 1024
-_AHEAD_LEAST = 2
+_POPULATE_WRITE = 23
+"""MADV_POPULATE_WRITE of Linux 5.14 (asm-generic/mman-common.h), which Python has no name for."""
+_MOST_AT_ONCE = 4 << 20
+"""Python lets no other thread run meanwhile: about a millisecond."""
 
 
-class PagesAhead:
-    """Touches the places of an array in their order, ahead of the writer, between enter and exit.
+class Unwritten:
+    """An array that is filled from its start to its end.
 
     Args:
-        places: Unwritten memory; the first axis counts the places, each of them contiguous.
+        array: Contiguous; places, and their rows.
+        room: Where it lies, from the room's start on, if that can be mapped piece by piece.
+
+    Attributes:
+        array: As given.
     """
 
-    def __init__(self, places: NDArray[Any]) -> None:
-        self._places = places
-        self._ahead = max(_AHEAD_LEAST, _AHEAD_BYTES // max(1, places[:1].nbytes))
-        self._changed = Condition()
-        self._wanted = 0
-        self._touched = 0
-        self._left = False
-        self._thread = Thread(target=self._work, name="apixo-pages", daemon=True)
+    def __init__(self, array: NDArray[Any], room: mmap.mmap | None = None) -> None:
+        self.array = array
+        self._room = room
+        self._mapped = 0
 
-    def __enter__(self) -> PagesAhead:
-        self._thread.start()
-        return self
+    @classmethod
+    def floats(cls, shape: Sequence[int]) -> Unwritten:
+        """New float32 memory, which lasts as long as any view of its array.
 
-    def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._left = True
-            self._changed.notify_all()
-        self._thread.join()
-
-    def wait_for(self, end: int) -> None:
-        """Return when all places before `end` may be written: this side touches them no more."""
-        with self._changed:
-            self._wanted = max(self._wanted, end)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._touched >= end or self._left)
-
-    def _work(self) -> None:
-        step = _PAGE_BYTES
+        Raises:
+            MemoryError: The system refuses.
+        """
         try:
-            for index, place in enumerate(self._places):
-                if not self._may_touch():
-                    return
-                bytes_wide = place.reshape(-1).view(np.uint8)
-                if index % _CHECKED_EVERY:
-                    bytes_wide[::step] = 0
-                else:
-                    step = _touch_and_judge(bytes_wide)
-                with self._changed:
-                    self._touched = index + 1
-                    self._changed.notify_all()
-        finally:
-            with self._changed:
-                self._left = True
-                self._changed.notify_all()
+            if sys.platform != "linux":
+                return cls(np.empty(shape, np.float32))
+            size = math.prod(shape) * np.dtype(np.float32).itemsize
+            room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except (OSError, OverflowError, ValueError) as error:  # ValueError is numpy's, of its own
+            raise MemoryError from error
+        return cls(np.frombuffer(room, np.float32).reshape(shape), room)
 
-    def _may_touch(self) -> bool:
-        """Wait for one's turn; False when it will not come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._left or self._touched < self._wanted + self._ahead)
-            return not self._left
+    def rows(self, place: int, rows: slice = slice(None)) -> NDArray[Any]:
+        """Rows of a place, about to be written; everything before their end is mapped."""
+        slot = self.array[place]
+        _, stop, _ = rows.indices(len(slot))
+        self._ready(place * slot.nbytes + stop * slot[:1].nbytes)
+        return slot[rows]
 
+    def _ready(self, end: int) -> None:
+        """Map what lies before a byte, and is not mapped yet."""
+        while self._room is not None and self._mapped < end:
+            self._room = self._map(self._room, min(end - self._mapped, _MOST_AT_ONCE))
 
-def _touch_and_judge(memory: NDArray[np.uint8]) -> int:
-    """Touch every page, and give the step that would have been enough."""
-    before = _faults()
-    memory[::_PAGE_BYTES] = 0
-    if before is None or (after := _faults()) is None:
-        return _PAGE_BYTES
-    huge = after - before <= memory.size // _HUGE_BYTES + 1
-    return _HUGE_BYTES if huge else _PAGE_BYTES
-
-
-def _faults() -> int | None:
-    """How many pages this thread has had mapped; None where the system does not say."""
-    if sys.platform != "linux":
-        return None
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    def _map(self, room: mmap.mmap, size: int) -> mmap.mmap | None:
+        """Map the next pages; None where the system does not know how, and writing does it."""
+        size = min(-(-size // mmap.PAGESIZE) * mmap.PAGESIZE, len(room) - self._mapped)
+        try:
+            room.madvise(_POPULATE_WRITE, self._mapped, size)
+        except OSError:
+            return None
+        self._mapped += size
+        return room

@@ -7,7 +7,7 @@ changed between versions, and it places chroma half a pixel to the right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,9 @@ _LIMITED, _FULL = 1, 2
 _STRIP_PIXELS = 100 * 1024
 _UNIT = np.float32(1.0 / 65535)
 
+Slot = Callable[[slice], NDArray[np.float32]]
+"""Gives such rows of where a frame belongs, to be written at once."""
+
 
 class Converter:
     """Turns frames into RGB; its memory serves one frame after the other."""
@@ -56,16 +59,16 @@ class Converter:
             whole[rows] = rgb
         return whole
 
-    def write_unit(self, frame: VideoFrame, slot: NDArray[np.float32]) -> None:
-        """Write a frame into a float32 slot of its own size, as 0…1."""
+    def write_unit(self, frame: VideoFrame, slot: Slot) -> None:
+        """Write a frame into a float32 slot of its own size, as 0…1; row after row."""
         colour = colour_of(frame)
         planar = _planar(frame, colour)
         if planar is None:
-            write_unit(_interleaved(frame, colour), slot)
+            write_unit(_interleaved(frame, colour), slot(slice(None)))
             return
         passes = self._passes_for(planar)
         for rows, rgb in passes.strips(planar, colour):
-            passes.write_unit(rgb, slot[rows])
+            passes.write_unit(rgb, slot, rows)
 
     def _passes_for(self, frame: VideoFrame) -> _Passes:
         form = _Form.of(frame)
@@ -142,11 +145,11 @@ class _Passes:
             yuv = cv2.merge([own, *chroma], self._yuv[:count])
             yield rows, cv2.transform(yuv, matrix, self._rgb[:count])
 
-    def write_unit(self, rgb: Plane16, slot: NDArray[np.float32]) -> None:
+    def write_unit(self, rgb: Plane16, slot: Slot, rows: slice) -> None:
         """As the function of that name, in fewer cycles: numpy converts by small pieces."""
         floats = self._floats[: len(rgb)]
         np.copyto(floats, rgb)
-        np.multiply(floats, _UNIT, out=slot)
+        np.multiply(floats, _UNIT, out=slot(rows))
 
 
 def to_rgb(frame: VideoFrame) -> NDArray[Any]:

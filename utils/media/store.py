@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from queue import Queue
 from threading import Thread
 from types import TracebackType
 
-import numpy as np
 import torch
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MemoryShortError
 from .geometry import Geometry
 from .memory import Reservation, free_bytes
-from .pages import PagesAhead
+from .pages import Unwritten
 from .planes import Converter, write_unit
 from .types import Size
 
@@ -42,14 +41,12 @@ class FrameStore:
         self._geometry = geometry
         self._reservation = reservation
         self._converter = Converter()
-        self._frames = allocate(count, geometry)
-        self._pages = PagesAhead(self._frames)
+        self._memory = allocate(count, geometry)
         self._queue: Queue[tuple[VideoFrame, int, int] | None] = Queue(_AHEAD)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="apixo-frames", daemon=True)
 
     def __enter__(self) -> FrameStore:
-        self._pages.__enter__()
         self._thread.start()
         return self
 
@@ -61,7 +58,6 @@ class FrameStore:
     ) -> None:
         self._queue.put(None)
         self._thread.join()
-        self._pages.__exit__()
         if self._error is not None and error is None:
             raise self._error
 
@@ -73,7 +69,7 @@ class FrameStore:
 
     def tensor(self, count: int) -> Tensor:
         """The first `count` frames, without a copy; only after the store was left."""
-        return torch.from_numpy(self._frames[:count])
+        return torch.from_numpy(self._memory.array[:count])
 
     def _work(self) -> None:
         while True:
@@ -88,28 +84,22 @@ class FrameStore:
                 self._error = error
 
     def _write(self, frame: VideoFrame, first: int, count: int) -> None:
-        self._pages.wait_for(first + count)
-        slot = self._frames[first]
         if self._geometry.keeps(Size(frame.width, frame.height)):
-            self._converter.write_unit(frame, slot)
+            self._converter.write_unit(frame, partial(self._memory.rows, first))
         else:
-            write_unit(self._geometry.apply(self._converter.to_rgb(frame)), slot)
+            shown = self._geometry.apply(self._converter.to_rgb(frame))
+            write_unit(shown, self._memory.rows(first))
+        slot = self._memory.array[first]
         for place in range(first + 1, first + count):
-            self._frames[place] = slot
+            self._memory.rows(place)[:] = slot
         self._reservation.filled(count * slot.nbytes)
 
 
-def allocate(count: int, geometry: Geometry) -> NDArray[np.float32]:
-    """One array of unwritten frames.
-
-    torch leaves it to the system how large its pages are, while numpy asks for huge ones: where
-    a virtual machine gives freed memory back to its host, those cost five times as much as small
-    ones, which come from what was not given back.
-    """
-    shape = (count, geometry.size.height, geometry.size.width, _CHANNELS)
+def allocate(count: int, geometry: Geometry) -> Unwritten:
+    """One array of unwritten frames."""
     try:
-        return torch.empty(shape, dtype=torch.float32).numpy()
-    except RuntimeError as error:  # torch's word for no memory
+        return Unwritten.floats((count, geometry.size.height, geometry.size.width, _CHANNELS))
+    except MemoryError as error:
         needed, free = bytes_of(count, geometry), free_bytes()
         message = (
             f"The system refused {needed / 1e9:.1f} GB for {count} frames. "
