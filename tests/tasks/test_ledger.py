@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 from apixo_wan_animate.utils.errors import InputError, LedgerError, LimitError
 from apixo_wan_animate.utils.tasks.database import Database
@@ -56,10 +58,38 @@ def other(database, clock):
     return Ledger(database, clock, owner="b" * 32)
 
 
+def open_files() -> int:
+    process = psutil.Process()
+    return process.num_handles() if os.name == "nt" else process.num_fds()
+
+
 def accepted(ledger: Ledger, fingerprint: str = "f1", task_id: str = "t-1", **changes):
     row, _ = ledger.admit(new(fingerprint, **changes))
     ledger.sending(row.id, daily_limit_s=None)
     return ledger.submitted(row.id, task_id)
+
+
+def test_many_readers_at_once_leave_few_files_open(database):
+    reading, held = threading.Barrier(13), threading.Barrier(13)
+
+    def read() -> None:
+        with database.read() as db:
+            db.execute("SELECT count(*) FROM tasks").fetchone()
+            reading.wait(10)
+            held.wait(10)
+
+    before = open_files()
+    threads = [threading.Thread(target=read) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    reading.wait(10)
+    meanwhile = open_files()
+    held.wait(10)
+    for thread in threads:
+        thread.join()
+    assert meanwhile - before >= 24  # the ledger and its log
+    # SQLite keeps the ledger's descriptor of a closed connection for the next one that opens it.
+    assert open_files() - before <= 12 + 2 * 4
 
 
 def unknown(ledger: Ledger, fingerprint: str = "f1", **changes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,23 @@ def upload(digest: str = "clip-480p-d1", *, url: str = "https://s3.example.test/
 def row_of(ledger: Ledger, fingerprint: str) -> int:
     row, _ = ledger.admit(NewTask("https://api.example.test", False, fingerprint=fingerprint))
     return row.id
+
+
+def test_thousands_of_uploads_do_not_fill_the_memory(shelf, clock):
+    signed = f"https://s3.example.test/x.mp4?X-Amz-Signature={'a' * 500}"
+    tracemalloc.start()
+    try:
+        for number in range(1500):
+            last = Shelved(f"d{number}", HostedFile(signed, clock.now() + 9, PLACE, "x"), 7, b"f")
+            shelf.keep(last, source_digest="s")
+            if number == 700:
+                before, _ = tracemalloc.get_traced_memory()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000
+    assert shelf.find("d1499", PLACE).hosted.url == signed
+    assert shelf.find("d0", PLACE).hosted.handle == "x"  # from which its host signs a new link
 
 
 def test_what_is_claimed_first_is_not_taken_away(shelf, ledger):

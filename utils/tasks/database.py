@@ -18,6 +18,10 @@ from .salvage import put_back
 from .schema import MIGRATIONS
 from .unexpected import report
 
+_IDLE_MOST = 4
+"""Connections that wait for the next one who needs them: each has two files open, and up to 2 MB
+of the ledger in memory. More than so many are rarely at work at once; a new one takes 0.3 ms."""
+
 _BUSY_S = 20.0
 """How long one write waits for another process; each transaction takes milliseconds."""
 
@@ -118,7 +122,7 @@ class Database:
         finally:
             with self._changed:
                 self._busy -= 1
-                keep = sound and not self._closed
+                keep = sound and not self._closed and len(self._idle) < _IDLE_MOST
                 if keep:
                     self._idle.append(connection)
                 self._changed.notify_all()

@@ -6,6 +6,7 @@ A signed link is never written down: only the handle from which its host signs a
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,9 @@ from .fingerprint import link_digest
 
 FIRST_BYTES = 64
 """So much of each upload is kept, to prove that a link still gives the same file."""
+
+_LINKS_REMEMBERED = 500
+"""In memory, about a kilobyte each; what is older is found in the ledger, or signed anew."""
 
 _LINKS_KEPT_S = 366 * 86_400.0
 """A workflow that holds a link of ours is the same request months later, too."""
@@ -72,6 +76,7 @@ class UploadShelf:
         self._database = database
         self._clock = clock
         self._links: dict[tuple[str, str], _Known] = {}
+        self._remembering = threading.Lock()
 
     def find(self, digest: str, host: str) -> Shelved | None:
         """The upload of these bytes on this host, or None."""
@@ -136,9 +141,7 @@ class UploadShelf:
             shared: A node gave the link away, so the file is never deleted by us.
         """
         hosted = shelved.hosted
-        self._links[shelved.digest, hosted.host] = _Known(
-            hosted, self._clock.now(), self._clock.monotonic()
-        )
+        self._remember(shelved.digest, hosted)
         # Some links are signed in their path: one that its host can sign anew is not kept.
         renewable = bool(hosted.handle) and hosted.expires_at is not None
         url = hosted.url if is_plain(hosted.url) and not renewable else ""
@@ -171,9 +174,23 @@ class UploadShelf:
             )
             _need(db, [(row_id, shelved.digest, hosted.host) for row_id in rows])
 
+    def _remember(self, digest: str, hosted: HostedFile) -> None:
+        """Keep a link in memory, in the place of the one that was made longest ago."""
+        known = _Known(hosted, self._clock.now(), self._clock.monotonic())
+        with self._remembering:
+            self._links.pop((digest, hosted.host), None)
+            self._links[digest, hosted.host] = known
+            while len(self._links) > _LINKS_REMEMBERED:
+                del self._links[next(iter(self._links))]
+
+    def _forget(self, uploads: Iterable[tuple[str, str]]) -> None:
+        with self._remembering:
+            for upload in uploads:
+                self._links.pop(upload, None)
+
     def drop(self, digest: str, host: str) -> None:
         """Forget an upload that is no longer there."""
-        self._links.pop((digest, host), None)
+        self._forget([(digest, host)])
         with self._database.write() as db:
             db.execute("DELETE FROM uploads WHERE digest = ? AND host = ?", (digest, host))
 
@@ -217,8 +234,7 @@ class UploadShelf:
             db.executemany("DELETE FROM uploads WHERE digest = ? AND host = ?", freed)
             db.executemany("DELETE FROM needs WHERE digest = ? AND host = ?", freed)
         taken = [self._read(row) for row in found]
-        for key in freed:
-            self._links.pop(key, None)
+        self._forget(freed)
         return taken
 
     def sweep(self) -> None:
