@@ -46,13 +46,13 @@ class Unwritten:
             MemoryError: The system refuses.
         """
         try:
-            if sys.platform != "linux":
-                return cls(np.empty(shape, np.float32))
-            size = math.prod(shape) * np.dtype(np.float32).itemsize
-            room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            if sys.platform == "linux":
+                size = math.prod(shape) * np.dtype(np.float32).itemsize
+                room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                return cls(np.frombuffer(room, np.float32).reshape(shape), room)
+            return cls(np.empty(shape, np.float32))
         except (OSError, OverflowError, ValueError) as error:  # ValueError is numpy's, of its own
             raise MemoryError from error
-        return cls(np.frombuffer(room, np.float32).reshape(shape), room)
 
     def rows(self, place: int, rows: slice = slice(None)) -> NDArray[Any]:
         """Rows of a place, about to be written; everything before their end is mapped."""
