@@ -224,6 +224,26 @@ def test_an_honest_clip_is_let_through(tmp_path, kind):
     assert (decoded.sound is None) == (HONEST[kind].sound is None)
 
 
+def renamed(content: bytearray, at: int) -> None:
+    content[at : at + 4] = b"free"
+
+
+def emptied(content: bytearray, at: int) -> None:
+    content[at + 8 : at + 12] = bytes(4)  # how many rows it has
+
+
+@pytest.mark.parametrize("damage", [renamed, emptied])
+def test_sound_whose_table_of_pieces_is_missing_is_read_or_refused(tmp_path, damage):
+    path = tmp_path / "a.mov"
+    write_clip(path, numbered_pictures(T, H, W), HONEST["uncompressed sound"])
+    content = bytearray(path.read_bytes())
+    damage(content, content.rindex(b"stsc"))
+    path.write_bytes(content)
+    check_claims(path)
+    with suppress(WanAnimateError):
+        assert decode(path, salvage=True).frames.shape[0] == T
+
+
 def test_the_most_samples_are_counted_exactly():
     def claiming(count: int) -> BytesIO:
         box = struct.pack(">I4sIII", 20, b"stsz", 0, 1, count)

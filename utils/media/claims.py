@@ -60,7 +60,7 @@ class _Track:
 
     def _claimed_bytes(self) -> int:
         runs = list(_RUN.iter_unpack(self.runs))
-        ends = [first for first, _, _ in runs[1:]] + [self.chunks + 1]
+        ends = [*(first for first, _, _ in runs), self.chunks + 1][1:]
         spans = zip(runs, ends, strict=True)
         return self.size_bytes * sum(max(0, end - run[0]) * run[1] for run, end in spans)
 
