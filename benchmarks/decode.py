@@ -142,13 +142,10 @@ def warm_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
         )
         taken = json.loads(said.stdout.splitlines()[-1])
         for name in list(taken)[1:]:
-            ratio, least = taken[name] / taken["ours"], AT_LEAST.get(name)
             yield meter.row(
                 f"decode {width}x{height} {seconds} s, {name}, memory kept",
                 ours_s=taken["ours"],
                 other_s=taken[name],
-                wanted="" if least is None else f"at least {least}",
-                kept=None if least is None else ratio >= least,
                 counts="pure computing, memory touched before on both sides",
             )
 
