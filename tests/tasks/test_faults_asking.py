@@ -1,0 +1,203 @@
+"""Every fault while a task is asked about: none of them loses it, none buys it again."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from apixo_wan_animate.utils.errors import TaskFailedError
+from apixo_wan_animate.utils.practice import faults
+from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
+from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
+from apixo_wan_animate.utils.tasks.states import State
+
+from .answers import RESULT, SOON, ask_until, in_200, with_data, without_id
+from .clocks import FastClock, HandClock
+from .test_cancel import Gate
+from .world import outcome, request, until
+
+STATUS = [
+    pytest.param(cut(30), id="cut"),
+    pytest.param(faults.lost, id="no answer"),
+    pytest.param(faults.reset_before, id="reset"),
+    pytest.param(without_id(None), id="data null"),
+    pytest.param(replaced(200, "<html>busy</html>", html=True), id="HTML in 200"),
+    pytest.param(instead(404), id="404 at first"),
+    pytest.param(instead(500), id="500"),
+    pytest.param(instead(502, html=True), id="502 HTML"),
+    pytest.param(instead(429, headers=SOON), id="429"),
+    pytest.param(instead(400), id="400"),
+    pytest.param(in_200(500), id="code 500 in 200"),
+    pytest.param(with_data(lambda d: {**d, "state": "dreaming"}), id="unknown state"),
+    pytest.param(with_data(lambda d: {**d, "state": "processing_r2"}), id="processing_r2"),
+    pytest.param(
+        with_data(lambda d: {"taskId": d["taskId"], "state": "success"}), id="success, no links"
+    ),
+    pytest.param(
+        with_data(lambda d: {**d, "state": "success", "resultJson": "{}"}), id="links empty"
+    ),
+    pytest.param(instead(200, b"[]"), id="a list"),
+]
+
+
+@pytest.mark.parametrize("fault", STATUS)
+def test_trouble_while_asking_is_ridden_out(world, fault):
+    world.plan.add("status", fault, times=3)
+    # A node is told after a minute without a file; slow machines need a real second for it.
+    service = world.service(clock=FastClock(60))
+    assert outcome(service.start(request())).row.state is State.COLLECTED
+    assert world.plan.left == 0
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_when_asking_is_too_much_all_tasks_are_quiet_for_as_long_as_was_asked(world):
+    clock = FastClock(100)
+    service = world.service(clock=clock)
+    gate = threading.Event()
+
+    def not_yet(asked, handle):
+        gate.wait(20)
+        return handle()
+
+    world.plan.add("submit", not_yet, times=3)
+    watches = [service.start(request(n)) for n in range(3)]
+    until(lambda: world.submits == 3)
+    busy_at: list[float] = []
+    asked_at: list[float] = []
+
+    def busy(asked, handle):
+        busy_at.append(clock.monotonic())
+        return instead(429, headers={"Retry-After": "120"})(asked, handle)
+
+    def seen(asked, handle):
+        asked_at.append(clock.monotonic())
+        return handle()
+
+    world.plan.add("status", busy)
+    world.plan.add("status", seen, times=99)
+    gate.set()
+    for watch in watches:
+        outcome(watch)
+    in_flight_s = 20
+    assert not [at for at in asked_at if busy_at[0] + in_flight_s < at < busy_at[0] + 119]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: {**d, "state": d["state"].upper()},
+        lambda d: {**d, "resultJson": json.loads(d.get("resultJson") or "null")},
+    ],
+    ids=["letter case", "resultJson an object"],
+)
+def test_odd_spellings_are_understood(world, change):
+    world.plan.add("status", with_data(change), times=1000)
+    assert outcome(world.service().start(request())).row.state is State.COLLECTED
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [("CONTENT_VIOLATION", "refuses"), ("IMAGE_DOWNLOAD_FAILED", "host"), ("", "Run again")],
+)
+def test_a_failed_task_ends_failed_with_the_services_words(world, code, advice):
+    def fail(data):
+        return {**data, "state": "failed", "failCode": code, "failMsg": "as it happens"}
+
+    world.plan.add("status", with_data(fail))
+    with pytest.raises(TaskFailedError, match="as it happens") as caught:
+        outcome(world.service().start(request()))
+    assert advice in str(caught.value)
+    row = world.only_row()
+    assert (row.state, row.fail_code) == (State.FAILED, code)
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_failure_message_is_kept_without_signed_links(world):
+    def fail(data):
+        link = "https://cdn.example.test/in.png?sig=topsecret"
+        return {**data, "state": "failed", "failCode": "X", "failMsg": f"cannot read {link}"}
+
+    world.plan.add("status", with_data(fail))
+    with pytest.raises(TaskFailedError) as caught:
+        outcome(world.service().start(request()))
+    assert "topsecret" not in str(caught.value) + world.only_row().fail_message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_stops_working_is_waited_out(world, status):
+    service = world.service(clock=FastClock(400))
+    world.plan.add("status", instead(status), times=1000)
+    watch = service.start(request())
+    until(lambda: "key" in watch.progress.note)
+    world.heal()
+    assert outcome(watch).row.state is State.COLLECTED
+
+
+def test_a_task_without_a_trace_fails_after_a_day_and_not_before(world):
+    clock = HandClock()
+    world.plan.add("status", instead(404), times=10**6)
+    watch = world.service(clock=clock).start(request())
+    until(lambda: watch.accepted() is not None)
+    began = clock.now()
+    ask_until(world, clock, step_s=700, over=lambda: watch.done)
+    with pytest.raises(TaskFailedError, match="24 hours"):
+        outcome(watch)
+    assert clock.now() - began >= MISSING_FINAL_S
+    assert world.only_row().state is State.FAILED
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+@pytest.mark.parametrize("route", ["status", "file"])
+def test_a_task_that_another_key_submitted_waits_for_that_key_however_long(world, route):
+    clock = HandClock()
+    service = world.service(clock=clock)
+    world.plan.add("status", instead(503), times=10**6)
+    watch = service.start(request())
+    until(lambda: watch.accepted() is not None)
+    if route == "file":
+        world.heal()
+        world.plan.add("file", instead(404), times=10**6, path=RESULT)
+        ask_until(world, clock, step_s=9, over=lambda: world.only_row().state is State.SUCCEEDED)
+    key, world.environ["APIXO_API_KEY"] = world.environ["APIXO_API_KEY"], "another-accounts-key"
+    world.heal()
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+    world.plan.add("status", instead(404), times=10**6)
+    began, before = clock.now(), world.only_row().state
+    ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
+    assert world.only_row().state is before
+    world.heal()
+    world.environ["APIXO_API_KEY"] = key
+    ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state is State.COLLECTED)
+    ledger = b"".join(p.read_bytes() for p in world.folders().state.glob("ledger.sqlite3*"))
+    assert b"another-accounts-key" not in ledger
+    assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_key_that_comes_back_while_another_one_is_being_answered_is_not_blamed(world):
+    clock, gate = HandClock(), Gate()
+    watch = world.service(clock=clock).start(request())
+    until(lambda: watch.accepted() is not None)
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+    ask_until(world, clock, step_s=9, over=lambda: world.only_row().state is State.SUCCEEDED)
+    key, world.environ["APIXO_API_KEY"] = world.environ["APIXO_API_KEY"], "another-accounts-key"
+    began = clock.now()
+    world.plan.add("status", instead(404), times=10**6)
+    ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
+    world.heal()
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+
+    def unknown_in_the_end(asked, handle):
+        gate(asked, handle)
+        return instead(404)(asked, handle)
+
+    world.plan.add("status", unknown_in_the_end, times=10**6)
+    ask_until(world, clock, step_s=2400, over=gate.reached.is_set)
+    world.environ["APIXO_API_KEY"] = key
+    gate.open()
+    ends = {State.COLLECTED, State.FAILED}
+    until(lambda: "trying again" in watch.progress.note or world.only_row().state in ends)
+    world.heal()
+    ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state in ends)
+    assert world.only_row().state is State.COLLECTED
