@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from apixo_wan_animate.utils.errors import (
-    TaskError,
-)
+from apixo_wan_animate.utils.errors import TaskError
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import corrupt, cut, instead
 from apixo_wan_animate.utils.practice.wire import Reply
