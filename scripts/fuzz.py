@@ -35,6 +35,7 @@ import psutil
 pack.load()
 sys.path.insert(0, str(pack.ROOT / "tests" / "support"))
 
+import allocator  # noqa: E402
 import fuzz_cases  # noqa: E402
 import fuzz_seeds  # noqa: E402
 
@@ -273,6 +274,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--count", type=int, help="how many cases of each kind")
     asked = parser.parse_args()
+    allocator.give_back()
     tallies: list[Tally] = []
     for kind, usual in COUNTS.items():
         count = asked.count or max(1, round(usual * asked.share))

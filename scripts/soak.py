@@ -35,6 +35,7 @@ import pack
 
 pack.load()
 
+import allocator  # noqa: E402
 import soak_child  # noqa: E402
 import soak_weather  # noqa: E402
 from apixo_wan_animate.utils.clock import SystemClock  # noqa: E402
@@ -50,14 +51,6 @@ from soak_verdict import Sample, Verdict, course  # noqa: E402
 AT_ONCE = 20
 KINDS = {"new": 0.74, "left": 0.10, "twin": 0.08, "again": 0.08}
 """What a node does: it waits; it leaves; another wants the same; it was done before."""
-
-GIVES_BACK = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-}
-"""Tells glibc to return what is freed. By itself it keeps some hundred megabytes for each thread
-to use again, more by the hour, and a leak would be lost in that."""
 
 _LEAVES_WITHIN_S = 4.0
 _LOOK_S = 0.05
@@ -400,7 +393,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the load and the faults")
     parser.add_argument("--keep", action="store_true", help="keep all files")
     asked = parser.parse_args()
-    os.environ.update(GIVES_BACK)  # for the child processes, where it works from the start
+    allocator.give_back()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     with _scratch(asked.keep) as folder:
         return 0 if soak(folder, asked) else 1

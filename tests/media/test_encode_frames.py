@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -12,9 +14,11 @@ import psutil
 import pytest
 import torch
 from apixo_wan_animate.utils.errors import EncodeError, InputError, Stopped
+from apixo_wan_animate.utils.media.aac import sound_track
 from apixo_wan_animate.utils.media.clipfile import EncodeOptions
 from apixo_wan_animate.utils.media.decode import decode
 from apixo_wan_animate.utils.media.encode import encode_clip
+from apixo_wan_animate.utils.media.pcm import PIECE_SAMPLES, Pcm
 from apixo_wan_animate.utils.media.types import FramesClip, Size, Sound
 from clips_made import click_starts, clicks, numbered_pictures, numbers_of
 
@@ -280,6 +284,18 @@ def test_what_is_no_clip_is_refused_in_two_sentences(target, source, rate, what)
 
     assert str(caught.value).count(". ") == 1
     assert list(target.parent.iterdir()) == []
+
+
+def test_a_sound_of_thirty_hertz_takes_no_memory_for_being_brought_to_a_usual_rate(tmp_path):
+    piece = np.zeros((1, PIECE_SAMPLES), np.float32)
+    with av.open(str(tmp_path / "a.mp4"), "w") as output:
+        packets = sound_track(output, Pcm(31, 1, [piece]))
+        tracemalloc.start()
+        for _ in islice(packets, 200):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 8_000_000  # at once it would be 400 MB
 
 
 @pytest.mark.parametrize("rate_hz", [48_000, 44_100, 22_050, 37_800, 192_000])

@@ -164,6 +164,17 @@ def test_a_result_of_another_codec_keeps_its_packets(tmp_path, codec):
     assert numbers_of(decode(tmp_path / "whole.mp4").frames) == list(range(T))
 
 
+def test_a_result_that_no_mp4_can_hold_is_an_error(tmp_path):
+    coding = Recipe(codec="libvpx", options={"deadline": "realtime"}, rate=RATE)
+    result = made(tmp_path / "result.webm", coding)
+    save_sound(frames_clip(in_memory(T / 25)), tmp_path / "sound.m4a")
+
+    with pytest.raises(EncodeError, match="vp8"):
+        add_sound(result, tmp_path / "sound.m4a", tmp_path / "whole.mp4")
+
+    assert not list(tmp_path.glob("whole*"))
+
+
 def test_no_tag_of_either_goes_along(tmp_path):
     result, sound = tmp_path / "result.mp4", tmp_path / "sound.m4a"
     made(result, replace(SILENT, container={"movflags": "use_metadata_tags"}))

@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 from av.packet import Packet
 
-from .pcm import Pcm, in_blocks
+from .pcm import PIECE_SAMPLES, Pcm, in_blocks
 from .pixels import Floats
 
 BLOCK_SAMPLES = 1024
@@ -74,7 +74,9 @@ def _resampled(
 ) -> Iterator[Floats]:
     resampler = AudioResampler(format="fltp", layout=layout, rate=to_hz)
     position = 0
-    for piece in pieces:
+    # What comes out of one piece is as long at most, also of a sound of 30 Hz.
+    most = max(1, PIECE_SAMPLES * from_hz // max(from_hz, to_hz))
+    for piece in in_blocks(pieces, most):
         for part in resampler.resample(_frame(piece, layout, rate_hz=from_hz, position=position)):
             yield cast("Floats", part.to_ndarray())
         position += piece.shape[1]

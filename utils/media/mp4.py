@@ -49,8 +49,18 @@ def open_mp4(target: Path) -> Generator[OutputContainer, None, None]:
 
 
 def copied_stream(output: OutputContainer, source: Stream) -> Stream:
-    """A stream of the output that takes the source's packets as they are, without its tags."""
-    stream = output.add_stream_from_template(cast("Any", source), opaque=True)
+    """A stream of the output that takes the source's packets as they are, without its tags.
+
+    Raises:
+        EncodeError: No MP4 holds what is coded so.
+    """
+    try:
+        stream = output.add_stream_from_template(cast("Any", source), opaque=True)
+    except ValueError as error:  # PyAV's word for it
+        raise EncodeError(
+            f"An MP4 cannot hold {source.type} coded as {source.codec_context.name}. "
+            "Export the clip again as H.264 with AAC sound."
+        ) from error
     stream.metadata.clear()
     return stream
 
