@@ -143,7 +143,7 @@ class Weather:
         self._share = share
         self._lock = threading.Lock()
         self.met: Counter[str] = Counter()
-        self.taken: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
 
     def calm(self) -> None:
         """No more faults from now on."""
@@ -170,13 +170,18 @@ class Weather:
             self.met[f"{kind}: {name}"] += 1
             return FAULTS[kind][name]
 
+    def all_taken(self) -> dict[str, int]:
+        """Tasks that were given out, with the seed of each, as it is now."""
+        with self._lock:
+            return dict(self._taken)
+
     def _note(self, asked: Request, reply: Reply) -> None:
         """Write down a submit that was taken."""
         answer = json.loads(reply.body) if isinstance(reply.body, bytes) else {}
         if answer.get("code") == 200:
             with self._lock:
                 seed = json.loads(asked.read(_BODY_BYTES))["input"]["seed"]
-                self.taken[answer["data"]["taskId"]] = seed
+                self._taken[answer["data"]["taskId"]] = seed
 
 
 @dataclass(frozen=True)
@@ -212,9 +217,9 @@ def serve(place: Place, orders: Connection) -> None:
 def _answer(service: PracticeService, weather: Weather, order: tuple[Any, ...]) -> Any:
     match order:
         case ("taken", seed):
-            return [task_id for task_id, number in list(weather.taken.items()) if number == seed]
+            return [task_id for task_id, number in weather.all_taken().items() if number == seed]
         case ("all taken",):
-            return dict(weather.taken)
+            return weather.all_taken()
         case ("succeeded",):
             return {task.task_id for task in service.tasks() if task.state == "success"}
         case ("wire",):
