@@ -95,6 +95,49 @@ def test_thousands_of_uploads_do_not_fill_the_memory(shelf, clock):
     assert shelf.find("d0", PLACE).hosted.handle == "x"  # from which its host signs a new link
 
 
+def temporary(clock, *, lives_s: float, query: str = "") -> Shelved:
+    link = f"https://files.example.test/x.mp4{query}"
+    return Shelved("first", HostedFile(link, clock.now() + lives_s, PLACE, ""), 7, b"f")
+
+
+def many_more(shelf, clock, *, handle: str) -> None:
+    for number in range(600):
+        hosted = HostedFile("https://s3.example.test/y", clock.now() + 3600, PLACE, handle)
+        shelf.keep(Shelved(f"d{number}", hosted, 7, b"f"), source_digest="s")
+
+
+@pytest.mark.parametrize("handle", ["y", ""])
+def test_a_link_that_nothing_replaces_outlasts_many_uploads(shelf, clock, handle):
+    shelf.keep(temporary(clock, lives_s=7200, query="?token=1"), source_digest="s")
+    many_more(shelf, clock, handle=handle)
+    assert shelf.find("first", PLACE).hosted.url.endswith("?token=1")
+
+
+def test_a_link_lives_no_longer_for_a_clock_set_back_after_many_uploads(shelf, clock):
+    shelf.keep(temporary(clock, lives_s=1000), source_digest="s")
+    clock.advance(900)
+    clock.jump(-500)
+    many_more(shelf, clock, handle="y")
+    assert shelf.find("first", PLACE).hosted.expires_at - clock.now() == pytest.approx(100)
+
+
+def test_dead_links_make_room(shelf, clock):
+    many_more(shelf, clock, handle="")
+    assert len(shelf._links) == 600  # each is the only place where its link stands
+    clock.advance(3700)
+    shelf.keep(temporary(clock, lives_s=10), source_digest="s")
+    assert len(shelf._links) == 500
+
+
+def test_a_link_that_was_renewed_is_as_old_as_its_renewal(database, clock):
+    UploadShelf(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
+    clock.advance(3600)
+    UploadShelf(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
+    clock.jump(-60)
+    found = UploadShelf(database, clock).find("first", PLACE)
+    assert found.hosted.expires_at < clock.now()
+
+
 def test_what_is_claimed_first_is_not_taken_away(shelf, ledger):
     shelf.keep(upload(), source_digest="d1")
     row_id = row_of(ledger, "f1")

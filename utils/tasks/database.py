@@ -120,14 +120,16 @@ class Database:
             sound = not connection.in_transaction
             raise
         finally:
-            with self._changed:
-                self._busy -= 1
-                keep = sound and not self._closed and len(self._idle) < _IDLE_MOST
-                if keep:
-                    self._idle.append(connection)
-                self._changed.notify_all()
-            if not keep:
-                connection.close()
+            self._give_back(connection, sound=sound)
+
+    def _give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
+        with self._changed:
+            if sound and not self._closed and len(self._idle) < _IDLE_MOST:
+                self._idle.append(connection)
+            else:
+                connection.close()  # before the file counts as nobody's: Windows insists
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _take(self) -> sqlite3.Connection:
         """A connection to the file as it is now; a damaged or changed one is opened anew first."""

@@ -20,7 +20,7 @@ FIRST_BYTES = 64
 """So much of each upload is kept, to prove that a link still gives the same file."""
 
 _LINKS_REMEMBERED = 500
-"""In memory, about a kilobyte each; what is older is found in the ledger, or signed anew."""
+"""In memory, about a kilobyte each; of those beyond, only what nothing else can replace."""
 
 _LINKS_KEPT_S = 366 * 86_400.0
 """A workflow that holds a link of ours is the same request months later, too."""
@@ -55,6 +55,15 @@ class _Known:
     hosted: HostedFile
     made_at: float
     began: float
+
+    def is_replaceable(self, clock: Clock) -> bool:
+        """Whether it is dead, can be signed anew, or stands in the ledger and lives for ever."""
+        hosted = self.hosted
+        if hosted.handle:
+            return True
+        if hosted.expires_at is None:
+            return is_plain(hosted.url)
+        return hosted.expires_at <= clock.now()  # also by the ledger, which knows no steady clock
 
     def as_now(self, clock: Clock) -> HostedFile:
         """The link, which does not live longer because a clock was set back."""
@@ -152,7 +161,7 @@ class UploadShelf:
                 "ON CONFLICT (digest, host) DO UPDATE SET handle = excluded.handle, "
                 "url = excluded.url, expires_at = excluded.expires_at, "
                 "size_bytes = excluded.size_bytes, first_bytes = excluded.first_bytes, "
-                "clip_s = excluded.clip_s, "
+                "clip_s = excluded.clip_s, made_at = excluded.made_at, "
                 "shared = max(shared, excluded.shared)",
                 (
                     shelved.digest,
@@ -175,13 +184,17 @@ class UploadShelf:
             _need(db, [(row_id, shelved.digest, hosted.host) for row_id in rows])
 
     def _remember(self, digest: str, hosted: HostedFile) -> None:
-        """Keep a link in memory, in the place of the one that was made longest ago."""
+        """Keep a link in memory, in the place of those that were made longest ago."""
         known = _Known(hosted, self._clock.now(), self._clock.monotonic())
         with self._remembering:
             self._links.pop((digest, hosted.host), None)
             self._links[digest, hosted.host] = known
-            while len(self._links) > _LINKS_REMEMBERED:
-                del self._links[next(iter(self._links))]
+            surplus = len(self._links) - _LINKS_REMEMBERED
+            if surplus > 0:
+                known_all = self._links.items()
+                spare = [upload for upload, one in known_all if one.is_replaceable(self._clock)]
+                for upload in spare[:surplus]:
+                    del self._links[upload]
 
     def _forget(self, uploads: Iterable[tuple[str, str]]) -> None:
         with self._remembering:
