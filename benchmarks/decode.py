@@ -29,7 +29,7 @@ meter.find_pack()
 from apixo_wan_animate.utils.errors import MemoryShortError  # noqa: E402
 from apixo_wan_animate.utils.media import memory, store  # noqa: E402
 from apixo_wan_animate.utils.media.decode import decode  # noqa: E402
-from apixo_wan_animate.utils.media.pages import Unwritten  # noqa: E402
+from apixo_wan_animate.utils.media.framememory import FrameMemory  # noqa: E402
 
 CASES = ((832, 480, 5), (1280, 720, 5), (832, 480, 20), (1280, 720, 20))
 WARM_S = 5
@@ -56,11 +56,11 @@ class Touched:
     def __init__(self) -> None:
         self._pool: dict[tuple[int, ...], np.ndarray] = {}
 
-    def __call__(self, count: int, geometry: store.Geometry) -> Unwritten:
+    def __call__(self, count: int, geometry: store.Geometry) -> FrameMemory:
         shape = (count, geometry.size.height, geometry.size.width, 3)
         if shape not in self._pool:
             self._pool[shape] = np.ones(shape, np.float32)
-        return Unwritten(self._pool[shape])
+        return FrameMemory(self._pool[shape])
 
 
 def into_touched(clip: Path, pool: Touched) -> object:

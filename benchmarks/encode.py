@@ -22,7 +22,7 @@ import torch
 meter.find_pack()
 
 from apixo_wan_animate.utils.media.clipfile import EncodeOptions  # noqa: E402
-from apixo_wan_animate.utils.media.encode import encode_clip  # noqa: E402
+from apixo_wan_animate.utils.media.encode import X264, encode_clip  # noqa: E402
 from apixo_wan_animate.utils.media.types import (  # noqa: E402
     FileClip,
     FramesClip,
@@ -31,7 +31,7 @@ from apixo_wan_animate.utils.media.types import (  # noqa: E402
 )
 from apixo_wan_animate.utils.media.yuv import YuvFrames  # noqa: E402
 
-SETTING = {"preset": "veryfast", "crf": "18", "x264-params": "partitions=i8x8,i4x4:me=dia"}
+SETTING = {**X264, "crf": "18"}
 CASES = ((832, 480, 5), (1280, 720, 5), (832, 480, 20), (1280, 720, 20))
 RATE = clips.FRAME_RATE
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

@@ -286,6 +286,13 @@ def test_what_is_no_clip_is_refused_in_two_sentences(target, source, rate, what)
     assert list(target.parent.iterdir()) == []
 
 
+def test_x264_says_in_the_file_that_it_was_set_as_was_measured(target):
+    encoded(target, frames())
+    said = target.read_bytes()
+    for setting in (b"subme=2", b"me=dia", b"analyse=0x3:0x3", b"crf=18.0", b"keyint=50"):
+        assert setting in said
+
+
 def test_a_sound_of_thirty_hertz_takes_no_memory_for_being_brought_to_a_usual_rate(tmp_path):
     piece = np.zeros((1, PIECE_SAMPLES), np.float32)
     with av.open(str(tmp_path / "a.mp4"), "w") as output:

@@ -152,7 +152,7 @@ class ClipCases:
 
     def _encode(self, source: Path | BytesIO, chance: Random) -> None:
         target = self._folder / "sent.mp4"
-        options = EncodeOptions(max_pixels=832 * 480, preset="ultrafast")
+        options = EncodeOptions(max_pixels=832 * 480)
         clip = FileClip(source, duration_s=chance.choice((0.0, 0.0, 0.0, 0.2)))
         with Stopping() as stop:
             encoded = encode_clip(clip, target, options=options, stop=stop)

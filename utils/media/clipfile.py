@@ -22,14 +22,12 @@ class EncodeOptions:
         limit_bytes: The largest file wanted; quality falls until it fits.
         keep_sound: Whether the sound is written.
         crf: x264's quality to begin with; lower is better.
-        preset: x264's preset.
     """
 
     max_pixels: int | None = None
     limit_bytes: int = envelope.CLIP_LIMIT_BYTES
     keep_sound: bool = True
     crf: int = 18
-    preset: str = "veryfast"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from torch import Tensor
 
 from ..errors import MemoryShortError
+from .framememory import FrameMemory
 from .geometry import Geometry
 from .memory import Reservation, free_bytes
-from .pages import Unwritten
 from .planes import Converter, write_unit
 from .types import Size
 
@@ -95,10 +95,10 @@ class FrameStore:
         self._reservation.filled(count * slot.nbytes)
 
 
-def allocate(count: int, geometry: Geometry) -> Unwritten:
+def allocate(count: int, geometry: Geometry) -> FrameMemory:
     """One array of unwritten frames."""
     try:
-        return Unwritten.floats((count, geometry.size.height, geometry.size.width, _CHANNELS))
+        return FrameMemory.floats((count, geometry.size.height, geometry.size.width, _CHANNELS))
     except MemoryError as error:
         needed, free = bytes_of(count, geometry), free_bytes()
         message = (

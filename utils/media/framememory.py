@@ -1,4 +1,4 @@
-"""Memory that the system maps just before it is written.
+"""Memory for frames that the system maps just before it is written.
 
 The system maps and clears a page when it is first touched, which costs as much as all
 arithmetic when it is done page by page. Asked for what the next pass writes, it does so in one
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 _POPULATE_WRITE = 23
 """MADV_POPULATE_WRITE of Linux 5.14 (asm-generic/mman-common.h), which Python has no name for."""
-_MOST_AT_ONCE = 4 << 20
-"""Python lets no other thread run meanwhile: about a millisecond."""
+_MOST_AT_ONCE = 1 << 20
+"""Python runs no other thread during a call: a third of a millisecond where memory is at hand."""
 
 
-class Unwritten:
-    """An array that is filled from its start to its end.
+class FrameMemory:
+    """An array whose rows are mapped as they are given out to be written.
 
     Args:
         array: Contiguous; places, and their rows.
@@ -39,8 +39,11 @@ class Unwritten:
         self._mapped = 0
 
     @classmethod
-    def floats(cls, shape: Sequence[int]) -> Unwritten:
+    def floats(cls, shape: Sequence[int]) -> FrameMemory:
         """New float32 memory, which lasts as long as any view of its array.
+
+        Args:
+            shape: No side is 0.
 
         Raises:
             MemoryError: The system refuses.
@@ -55,23 +58,22 @@ class Unwritten:
             raise MemoryError from error
 
     def rows(self, place: int, rows: slice = slice(None)) -> NDArray[Any]:
-        """Rows of a place, about to be written; everything before their end is mapped."""
+        """Rows of a place, about to be written."""
         slot = self.array[place]
-        _, stop, _ = rows.indices(len(slot))
-        self._ready(place * slot.nbytes + stop * slot[:1].nbytes)
+        first, stop, _ = rows.indices(len(slot))
+        row_bytes = slot[:1].nbytes
+        self._map(place * slot.nbytes + first * row_bytes, place * slot.nbytes + stop * row_bytes)
         return slot[rows]
 
-    def _ready(self, end: int) -> None:
-        """Map what lies before a byte, and is not mapped yet."""
-        while self._room is not None and self._mapped < end:
-            self._room = self._map(self._room, min(end - self._mapped, _MOST_AT_ONCE))
-
-    def _map(self, room: mmap.mmap, size: int) -> mmap.mmap | None:
-        """Map the next pages; None where the system does not know how, and writing does it."""
-        size = min(-(-size // mmap.PAGESIZE) * mmap.PAGESIZE, len(room) - self._mapped)
-        try:
-            room.madvise(_POPULATE_WRITE, self._mapped, size)
-        except OSError:
-            return None
-        self._mapped += size
-        return room
+    def _map(self, start: int, end: int) -> None:
+        """Map bytes, but for those that lie before others that were mapped already."""
+        page = mmap.PAGESIZE
+        at = max(self._mapped, start // page * page)
+        while self._room is not None and at < end:
+            size = min(-(-(end - at) // page) * page, _MOST_AT_ONCE, len(self._room) - at)
+            try:
+                self._room.madvise(_POPULATE_WRITE, at, size)
+            except OSError:  # an older system, or no memory: writing maps it, or says so
+                self._room = None
+            at += size
+            self._mapped = at
