@@ -31,7 +31,7 @@ from apixo_wan_animate.utils.media.types import (  # noqa: E402
 )
 from apixo_wan_animate.utils.media.yuv import YuvFrames  # noqa: E402
 
-SETTING = {**X264, "crf": "18"}
+SETTING = {**X264, "crf": "19"}
 CASES = ((832, 480, 5), (1280, 720, 5), (832, 480, 20), (1280, 720, 20))
 RATE = clips.FRAME_RATE
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

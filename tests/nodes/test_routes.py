@@ -21,6 +21,7 @@ from apixo_wan_animate.utils.practice.service import PracticeService
 from apixo_wan_animate.utils.tasks.database import Database
 from apixo_wan_animate.utils.tasks.fingerprint import token_digest
 from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.tasks.owners import Ownership
 from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.states import State
 from pack_routes import outer_address, serving
@@ -46,7 +47,7 @@ def account(tmp_path, monkeypatch):
     service.stop()
 
 
-_opened: list[Ledger] = []
+_opened: list[tuple[Ledger, Ownership]] = []
 
 
 @pytest.fixture(autouse=True)
@@ -54,14 +55,19 @@ def _ledgers_are_closed():
     """Python 3.13 warns of a connection that nobody closes."""
     yield
     while _opened:
-        _opened.pop().close()
+        ledger, ownership = _opened.pop()
+        ledger.close()
+        ownership.release()
 
 
 def ledger_of(tmp_path) -> Ledger:
+    """A ledger of another living ComfyUI: the rows of a dead one would be settled at any moment."""
     (tmp_path / "state").mkdir(exist_ok=True)
+    ownership = Ownership(tmp_path / "state" / "owners")
+    ownership.claim()
     database = Database(tmp_path / "state" / LEDGER_FILE)
-    _opened.append(Ledger(database, SystemClock(), owner="test"))
-    return _opened[-1]
+    _opened.append((Ledger(database, SystemClock(), owner=ownership.name), ownership))
+    return _opened[-1][0]
 
 
 def add_row(ledger: Ledger, number: int, *, state: State = State.FAILED, **changes):

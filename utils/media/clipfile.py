@@ -27,7 +27,7 @@ class EncodeOptions:
     max_pixels: int | None = None
     limit_bytes: int = envelope.CLIP_LIMIT_BYTES
     keep_sound: bool = True
-    crf: int = 18
+    crf: int = 19
 
 
 @dataclass(frozen=True)
