@@ -81,7 +81,7 @@ def rows(_folder: Path | None = None, _rounds: int = meter.ROUNDS) -> Iterator[m
     yield from own_rows()
     for python in filter(None, os.environ.get("COLOUR_PYTHONS", "").split(os.pathsep)):
         said = subprocess.run(
-            [python, __file__, "--json"], capture_output=True, text=True, check=True
+            [python, __file__, "--json"], stdout=subprocess.PIPE, text=True, check=True
         )
         yield from json.loads(said.stdout)
 

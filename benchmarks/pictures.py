@@ -80,7 +80,7 @@ def rows(_folder: Path | None = None, rounds: int = meter.ROUNDS) -> Iterator[me
     yield from own_rows(rounds)
     for python in filter(None, os.environ.get("PILLOW_PYTHONS", "").split(os.pathsep)):
         said = subprocess.run(
-            [python, __file__, "--json"], capture_output=True, text=True, check=True
+            [python, __file__, "--json"], stdout=subprocess.PIPE, text=True, check=True
         )
         yield from json.loads(said.stdout)
 
