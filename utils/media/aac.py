@@ -15,7 +15,8 @@ from av.packet import Packet
 from .pcm import PIECE_SAMPLES, Pcm, in_blocks
 from .pixels import Floats
 
-BLOCK_SAMPLES = 1024
+# Sixteen packets' worth: each block is handed from thread to thread once.
+BLOCK_SAMPLES = 16 * 1024
 RATE_ELSE_HZ = 48_000
 # ISO/IEC 14496-3, table 1.18.
 _RATES_HZ = frozenset(
@@ -36,7 +37,7 @@ _OPTIONS = {
 }
 
 
-def sound_track(output: OutputContainer, pcm: Pcm) -> Generator[Packet[Any], None, None]:
+def sound_track(output: OutputContainer, pcm: Pcm) -> Generator[list[Packet[Any]], None, None]:
     """Add a track to an MP4.
 
     Args:
@@ -44,7 +45,7 @@ def sound_track(output: OutputContainer, pcm: Pcm) -> Generator[Packet[Any], Non
         pcm: The sound; of layouts other than mono, stereo and 5.1 the front pair is kept.
 
     Returns:
-        The track's packets, encoded as they are asked for.
+        The track's packets, some at a time, encoded as they are asked for.
     """
     channels = pcm.channels if pcm.channels in _LAYOUTS else 2
     rate_hz = pcm.sample_rate_hz if pcm.sample_rate_hz in _RATES_HZ else RATE_ELSE_HZ
@@ -60,13 +61,13 @@ def sound_track(output: OutputContainer, pcm: Pcm) -> Generator[Packet[Any], Non
 
 def _packets(
     stream: Any, pieces: Iterator[Floats], layout: str
-) -> Generator[Packet[Any], None, None]:
+) -> Generator[list[Packet[Any]], None, None]:
     rate_hz: int = stream.codec_context.sample_rate
     position = 0
     for block in in_blocks(pieces, BLOCK_SAMPLES):
-        yield from stream.encode(_frame(block, layout, rate_hz=rate_hz, position=position))
+        yield stream.encode(_frame(block, layout, rate_hz=rate_hz, position=position))
         position += block.shape[1]
-    yield from stream.encode(None)
+    yield stream.encode(None)
 
 
 def _resampled(

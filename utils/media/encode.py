@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -30,7 +31,7 @@ from .yuv import BT709
 _GOP_S = 2
 _GOP_LEAST = 12
 _QUEUE_FRAMES = 3
-_QUEUE_PACKETS = 64
+_QUEUE_BLOCKS = 4
 _LIMITED_RANGE = 1
 
 X264 = {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4:me=dia:deadzone-inter=16"}
@@ -151,8 +152,8 @@ class _Writer:
             frames = threads.enter_context(ahead(source, depth=_QUEUE_FRAMES))
             tracks = [self._pictures(output, frames)]
             if pcm is not None:
-                sound = ahead(sound_track(output, pcm), depth=_QUEUE_PACKETS)
-                tracks.append(threads.enter_context(sound))
+                sound = ahead(sound_track(output, pcm), depth=_QUEUE_BLOCKS)
+                tracks.append(chain.from_iterable(threads.enter_context(sound)))
             for packet in write_packets(output, *tracks, stop=stop):
                 written += packet.size
                 self._check_bytes(written)

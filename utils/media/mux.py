@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -42,7 +43,8 @@ def save_sound(clip: Clip, target: Path, *, stop: Event | None = None) -> bool:
     if pcm is None:
         return False
     with open_mp4(target) as output:
-        for _ in write_packets(output, sound_track(output, pcm), stop=stop):
+        packets = chain.from_iterable(sound_track(output, pcm))
+        for _ in write_packets(output, packets, stop=stop):
             pass
     return True
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -177,7 +178,7 @@ class _Copy:
             pcm = self._encoded_sound() if own is None else None
             tracks = [self._packets(streams)]
             if pcm is not None:
-                tracks.append(sound_track(output, pcm))
+                tracks.append(chain.from_iterable(sound_track(output, pcm)))
             for packet in write_packets(output, *tracks, stop=stop):
                 size += packet.size
                 if size > self._options.limit_bytes:
