@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from apixo_wan_animate.utils.tasks import pool as pool_module
 from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
 from apixo_wan_animate.utils.tasks.pool import Pool
 from apixo_wan_animate.utils.tasks.service import LIMITS, QUICK, WORKERS
@@ -28,6 +29,29 @@ def test_a_thousand_pieces_of_work_need_no_more_threads_than_allowed():
         assert done.acquire(timeout=10)
     pool.stop(timeout_s=5)
     assert len(seen) <= 4
+
+
+def test_small_work_now_and_then_keeps_one_thread_and_not_all(monkeypatch):
+    monkeypatch.setattr(pool_module, "_IDLE_S", 0.5)
+    pool = Pool({"a": 8}, workers=8, name="test-pool")
+    together = threading.Barrier(8)
+    for _ in range(8):
+        pool.put("a", lambda: together.wait(10))
+    until(lambda: together.broken or pool._idle == 8)
+    pause = threading.Event()
+
+    def only_one_is_left() -> bool:
+        pool.put("a", lambda: None)
+        pause.wait(0.02)
+        return len(pool._threads) == 1
+
+    until(only_one_is_left)
+    known = set(pool._threads)
+    for _ in range(40):
+        pool.put("a", lambda: None)
+        pause.wait(0.02)
+    assert pool._threads == known
+    pool.stop(timeout_s=5)
 
 
 def test_no_more_of_one_kind_run_at_once_than_its_limit():

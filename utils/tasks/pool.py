@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from .unexpected import report
 
 _IDLE_S = 20.0
+"""So long after all threads were last at work, those that have nothing to do end."""
 
 
 class Pool:
@@ -40,6 +41,7 @@ class Pool:
         self._running = dict.fromkeys(limits, 0)
         self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._all_busy_at = 0.0
         self._stopped = False
         self._changed = threading.Condition()
 
@@ -75,6 +77,7 @@ class Pool:
         if self._idle or len(self._threads) >= self._workers:
             self._changed.notify()
             return
+        self._all_busy_at = time.monotonic()
         name = f"{self._name}-{len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         thread.start()
@@ -108,17 +111,19 @@ class Pool:
     def _next(self, thread: threading.Thread) -> tuple[str, Callable[[], None]] | None:
         """The next piece that may run; None when this thread shall end."""
         with self._changed:
-            until = time.monotonic() + _IDLE_S
             while not self._stopped:
                 if (kind := self._runnable()) is not None:
                     self._running[kind] += 1
+                    if not self._idle:
+                        self._all_busy_at = time.monotonic()
                     work = self._waiting[kind].popleft()
                     # One call may have been for several pieces: an idle thread counts as idle
                     # until it has woken up.
                     if self._runnable() is not None:
                         self._call()
                     return kind, work
-                left_s = until - time.monotonic()
+                # Not from its own last work on: small work goes round, and would keep them all.
+                left_s = self._all_busy_at + _IDLE_S - time.monotonic()
                 if left_s <= 0:
                     break
                 self._idle += 1
