@@ -164,6 +164,9 @@ def main() -> int:
             known[told] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
                            "rounds": asked.rounds, "noise_before": before,
                            "noise_after": noise(), "rows": rows}  # fmt: skip
+            if told == name:  # which says more than a first look did
+                known = {key: one for key, one in known.items()
+                         if not key.startswith(f"{name}, clips up to")}  # fmt: skip
             part = RESULTS.with_suffix(".part")
             part.write_text(json.dumps(_flat(known), indent=1, ensure_ascii=False), "utf-8")
             part.replace(RESULTS)
