@@ -1,7 +1,7 @@
 """Pictures to PNG, beside Pillow's default.
 
-Pillow's wheels have compressed with zlib-ng since 11.1; at its default it made no difference in time
-(9.5 with zlib and 13.0 with zlib-ng, side by side).
+Pillow's wheels have compressed with zlib-ng since 11.1; at its default that made no difference
+in time (9.5 with zlib and 13.0 with zlib-ng, side by side).
 `PILLOW_PYTHONS` may name further Pythons, with other versions of Pillow, divided as `PATH` is:
 each measures the same and adds its rows.
 """
