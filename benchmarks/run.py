@@ -103,6 +103,19 @@ def _by_part(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {**part, "rows": rows[name]} for name, part in found["parts"].items()}
 
 
+def keep(name: str, told: str, ran: dict[str, Any]) -> None:
+    """Put a part among what is known by now: another run may have ended meanwhile."""
+    known = _by_part(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else {}
+    if told == name:  # which says more than a first look did
+        known = {key: one for key, one in known.items()
+                 if not key.startswith(f"{name}, clips up to")}  # fmt: skip
+    known[told] = ran
+    part = RESULTS.with_suffix(".part")
+    part.write_text(json.dumps(_flat(known), indent=1, ensure_ascii=False), "utf-8")
+    part.replace(RESULTS)
+    write_readme(known)
+
+
 def write_readme(known: dict[str, dict[str, Any]]) -> None:
     lines = [
         "# What was measured",
@@ -153,7 +166,6 @@ def main() -> int:
     wrong = [name for name in asked.parts if name not in PARTS]
     if wrong:
         parser.error(f"no such part: {', '.join(wrong)}")
-    known = _by_part(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="apixo-bench-") as place:
         place = asked.clips or place
         for name in asked.parts or PARTS:
@@ -161,16 +173,10 @@ def main() -> int:
             before = noise()
             rows = list(meter.shown(PARTS[name](Path(place), asked.rounds)))
             told = name if asked.longest > 120 else f"{name}, clips up to {asked.longest:g} s"
-            known[told] = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
-                           "rounds": asked.rounds, "noise_before": before,
-                           "noise_after": noise(), "rows": rows}  # fmt: skip
-            if told == name:  # which says more than a first look did
-                known = {key: one for key, one in known.items()
-                         if not key.startswith(f"{name}, clips up to")}  # fmt: skip
-            part = RESULTS.with_suffix(".part")
-            part.write_text(json.dumps(_flat(known), indent=1, ensure_ascii=False), "utf-8")
-            part.replace(RESULTS)
-            write_readme(known)
+            ran = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
+                   "rounds": asked.rounds, "noise_before": before,
+                   "noise_after": noise(), "rows": rows}  # fmt: skip
+            keep(name, told, ran)
     return 0
 
 
