@@ -69,6 +69,23 @@ def accepted(ledger: Ledger, fingerprint: str = "f1", task_id: str = "t-1", **ch
     return ledger.submitted(row.id, task_id)
 
 
+def test_a_surplus_connection_is_closed_before_the_file_counts_as_nobodys(database, monkeypatch):
+    busy_at_close = []
+
+    class Telling(sqlite3.Connection):
+        def close(self) -> None:
+            busy_at_close.append(database._busy)
+            super().close()
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Telling))
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(database.read())
+    assert len(busy_at_close) >= 1
+    assert all(busy > 0 for busy in busy_at_close)
+
+
 def test_many_readers_at_once_leave_few_files_open(database):
     reading, held = threading.Barrier(13), threading.Barrier(13)
 
