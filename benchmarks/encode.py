@@ -69,6 +69,7 @@ def bare_x264(ready: list[av.VideoFrame], target: Path) -> None:
         stream.width, stream.height = ready[0].width, ready[0].height
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = 60
+        stream.codec_context.thread_type = "FRAME"
         for index, frame in enumerate(ready):
             frame.pts, frame.time_base = index, 1 / RATE
             output.mux(stream.encode(frame))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -25,6 +26,7 @@ import psutil
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
 COLUMNS = ("name", "ours_s", "other_s", "ratio", "ours_peak", "other_peak")
+QUIET_PERCENT = 5
 Part = Callable[[Path, int], Iterator[meter.Row]]
 
 
@@ -53,18 +55,32 @@ PARTS: dict[str, Part] = {
 }
 
 
-def noise() -> dict[str, object]:
-    """How far the same small work differs from run to run, and who else is at work."""
+def noise() -> float:
+    """How far the same small work differs from run to run, in percent."""
     block = np.random.default_rng(1).random((900, 900))
     taken = [meter.seconds_of(lambda: block @ block) for _ in range(15)]
-    middle = float(np.median(taken))
-    load = psutil.getloadavg()[0]
-    return {
-        "spread_percent": round(100 * (max(taken) - min(taken)) / middle, 1),
-        "load": round(load, 2),
-        "cores": psutil.cpu_count(),
-        "quiet": load < 0.5 * (psutil.cpu_count() or 1),
-    }
+    return round(100 * (max(taken) - min(taken)) / float(np.median(taken)), 1)
+
+
+class Others:
+    """What everybody else took of the processors, the host of a virtual machine included."""
+
+    def __init__(self) -> None:
+        self._start = self._now()
+
+    def percent(self) -> float:
+        """Of all processors since the start; our own children count as ours once they ended."""
+        spent = self._now() - self._start
+        return round(100 * max(0.0, spent[0] / spent[1]), 1)
+
+    @staticmethod
+    def _now() -> np.ndarray:
+        """Seconds that others were busy, and seconds of all processors."""
+        system, own = psutil.cpu_times(), os.times()
+        free = system.idle + getattr(system, "iowait", 0.0)
+        # a guest's time is within the user's
+        every = sum(system) - getattr(system, "guest", 0.0) - getattr(system, "guest_nice", 0.0)
+        return np.array([every - free - sum(own[:4]), every])
 
 
 def machine() -> dict[str, object]:
@@ -126,20 +142,26 @@ def write_readme(known: dict[str, dict[str, Any]]) -> None:
         "",
     ]
     for name, part in known.items():
-        before, after = part["noise_before"], part["noise_after"]
         lines += [
             f"## {name}",
             "",
-            f"{part['when']}, {part['machine']['system']}, {before['cores']} cores, "
+            f"{part['when']}, {part['machine']['system']}, {part['cores']} cores, "
             f"{part['machine']['versions']}.  ",
-            f"Load {before['load']} before, {after['load']} after; the same work differed by "
-            f"{before['spread_percent']} % and {after['spread_percent']} %"
-            + ("." if before["quiet"] and after["quiet"] else ": **not a quiet machine**."),
+            _told(part),
             "",
             *_table(part["rows"]),
             "",
         ]
     README.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _told(part: dict[str, Any]) -> str:
+    first, last = part["spread_percent"]
+    quiet = "" if part["others_percent"] < QUIET_PERCENT else ": **not a quiet machine**"
+    return (
+        f"Others took {part['others_percent']} % of the processors meanwhile{quiet}; the same "
+        f"small work differed by {first} % before and by {last} % after."
+    )
 
 
 def _table(rows: list[meter.Row]) -> list[str]:
@@ -170,12 +192,13 @@ def main() -> int:
         place = asked.clips or place
         for name in asked.parts or PARTS:
             print(f"== {name}", flush=True)
-            before = noise()
+            others, before = Others(), noise()
             rows = list(meter.shown(PARTS[name](Path(place), asked.rounds)))
             told = name if asked.longest > 120 else f"{name}, clips up to {asked.longest:g} s"
             ran = {"when": time.strftime("%Y-%m-%d %H:%M"), "machine": machine(),
-                   "rounds": asked.rounds, "noise_before": before,
-                   "noise_after": noise(), "rows": rows}  # fmt: skip
+                   "rounds": asked.rounds, "cores": psutil.cpu_count(),
+                   "others_percent": others.percent(), "spread_percent": [before, noise()],
+                   "rows": rows}  # fmt: skip
             keep(name, told, ran)
     return 0
 

@@ -293,6 +293,16 @@ def test_x264_says_in_the_file_that_it_was_set_as_was_measured(target):
         assert setting.encode() in said
 
 
+def test_pictures_are_encoded_side_by_side_and_not_in_slices_however_many_cores(
+    target, monkeypatch
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    encoded(target, frames(height=720, width=1280))
+    said = target.read_bytes()
+    assert b" threads=8 " in said
+    assert b"sliced_threads=0" in said
+
+
 def test_a_sound_of_thirty_hertz_takes_no_memory_for_being_brought_to_a_usual_rate(tmp_path):
     piece = np.zeros((1, PIECE_SAMPLES), np.float32)
     with av.open(str(tmp_path / "a.mp4"), "w") as output:
