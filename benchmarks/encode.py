@@ -6,11 +6,13 @@ Run it with the Python of a ComfyUI and `COMFYUI_PATH` set to have ComfyUI measu
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import av
@@ -99,23 +101,66 @@ def core_save(module, frames: torch.Tensor, sound: Sound, target: Path, *, same:
         module.video_encoder_options = usual
 
 
+def contenders_of(
+    width: int, height: int, seconds: float, *, folder: Path
+) -> dict[str, Callable[[], object]]:
+    """Ours, x264 alone, and ComfyUI's where there is one, on the same frames and sound."""
+    core = comfyui()
+    frames, sound = frames_of(width, height, seconds), sound_of(seconds)
+    clip, ready = FramesClip(frames, RATE, sound), ready_frames(frames)
+    options = EncodeOptions(limit_bytes=1 << 40)
+    contenders: dict[str, Callable[[], object]] = {
+        "ours": partial(encode_clip, clip, folder / "sent.mp4", options=options),
+        "x264 alone": partial(bare_x264, ready, folder / "bare.mp4"),
+    }
+    if core is not None:
+        save = partial(core_save, core, frames, sound, folder / "core.mp4")
+        contenders["ComfyUI, same setting"] = partial(save, same=True)
+        contenders["ComfyUI, default"] = partial(save, same=False)
+    return contenders
+
+
+def peak_alone(make: Callable[..., Callable[[], object]], *case: object) -> int:
+    """Extra memory of what `make` makes, in a process where nothing is left to be used again.
+
+    Args:
+        make: Called with `case` and a folder.
+        case: Its other arguments.
+    """
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe(duplex=False)
+    child = processes.Process(target=_report_peak, args=(make, case, theirs))
+    child.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    finally:
+        child.join()
+
+
+def _report_peak(
+    make: Callable[..., Callable[[], object]], case: tuple[object, ...], report: Connection
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for small in contenders_of(320, 320, 1, folder=folder).values():
+            small()  # what the first use loads is no part of it
+        report.send(meter.peak_of(make(*case, folder=folder)))
+
+
+def contender_of(
+    name: str, width: int, height: int, seconds: float, *, folder: Path
+) -> Callable[[], object]:
+    return contenders_of(width, height, seconds, folder=folder)[name]
+
+
 def speed_rows(folder: Path, rounds: int = meter.ROUNDS) -> Iterator[meter.Row]:
     """Must show 3: beside x264 alone, ComfyUI at the same setting, ComfyUI's default."""
-    core = comfyui()
     for width, height, seconds in meter.wanted(CASES):
-        frames, sound = frames_of(width, height, seconds), sound_of(seconds)
-        clip, ready = FramesClip(frames, RATE, sound), ready_frames(frames)
-        options = EncodeOptions(limit_bytes=1 << 40)
-        contenders = {
-            "ours": partial(encode_clip, clip, folder / "sent.mp4", options=options),
-            "x264 alone": partial(bare_x264, ready, folder / "bare.mp4"),
-        }
-        if core is not None:
-            save = partial(core_save, core, frames, sound, folder / "core.mp4")
-            contenders["ComfyUI, same setting"] = partial(save, same=True)
-            contenders["ComfyUI, default"] = partial(save, same=False)
-        # memory first: later runs reuse what earlier ones leave, and seem to need none
-        peaks = {name: meter.peak_of(work) for name, work in contenders.items()}
+        case = (width, height, seconds)
+        names = contenders_of(320, 320, 1, folder=folder)
+        peaks = {name: peak_alone(contender_of, name, *case) for name in names}
+        contenders = contenders_of(width, height, seconds, folder=folder)
         times = meter.in_turns(contenders, rounds)
         for other in list(contenders)[1:]:
             ratio, most, least = (
@@ -219,15 +264,18 @@ def panning(width: int, height: int, count: int) -> torch.Tensor:
     return tall.as_strided((count, height, width, 3), (step, step, 3, 1))
 
 
+def long_one(seconds: int, *, folder: Path) -> Callable[[], object]:
+    """Encoding of a clip that takes little memory itself."""
+    clip = FramesClip(panning(832, 480, seconds * 30), RATE, sound_of(seconds))
+    options = EncodeOptions(limit_bytes=1 << 40, crf=30)
+    return partial(encode_clip, clip, folder / "sent.mp4", options=options)
+
+
 def growth_rows(folder: Path) -> Iterator[meter.Row]:
     """Must show 7 and the memory of 3: 5 s, 20 s, 60 s and 120 s of 832×480."""
     first: float | None = None
     for _, _, seconds in meter.wanted((832, 480, seconds) for seconds in (5, 20, 60, 120)):
-        clip = FramesClip(panning(832, 480, seconds * 30), RATE, sound_of(seconds))
-        target = folder / "sent.mp4"
-        options = EncodeOptions(limit_bytes=1 << 40, crf=30)
-        work = partial(encode_clip, clip, target, options=options)
-        peak = meter.peak_of(work)
+        peak, work = peak_alone(long_one, seconds), long_one(seconds, folder=folder)
         taken = min(meter.seconds_of(work) for _ in range(3 if seconds < 60 else 1))
         first = first or taken / seconds
         yield {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,13 @@ def floor(clip: Path) -> np.ndarray:
         stream = container.streams.video[0]
         shape = (stream.frames, stream.height, stream.width, 3)
     memory = FrameMemory.floats(shape)
-    mapping = Thread(target=lambda: [memory.rows(place) for place in range(shape[0])])
+
+    def map_all() -> None:
+        for place in range(shape[0]):
+            memory.rows(place)
+            time.sleep(0)  # lets the decoder's thread have the interpreter
+
+    mapping = Thread(target=map_all)
     mapping.start()
     bare_decoder(clip)
     mapping.join()

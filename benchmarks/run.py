@@ -38,13 +38,14 @@ def _part(module: str, *names: str) -> Part:
         if not names:
             yield from found.rows(folder, rounds)
         for name in names:
-            yield from getattr(found, name)(folder)
+            yield from getattr(found, name)(folder, rounds)
 
     return work
 
 
 PARTS: dict[str, Part] = {
     "decode": _part("decode"),
+    "decode rivals": _part("decode", "rival_rows"),
     "decode growth": _part("decode", "growth_rows"),
     "decode memory": _part("decode", "memory_rows"),
     "decode long": _part("decode", "long_rows"),
@@ -140,6 +141,7 @@ def write_readme(known: dict[str, dict[str, Any]]) -> None:
         "Each part says how busy the machine was: figures of a busy one are no proof of speed,",
         "in either direction. *kept* compares with what the project promises.",
         "",
+        *_missed(known),
     ]
     for name, part in known.items():
         lines += [
@@ -153,6 +155,29 @@ def write_readme(known: dict[str, dict[str, Any]]) -> None:
             "",
         ]
     README.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _missed(known: dict[str, dict[str, Any]]) -> list[str]:
+    """What a reader should not have to look for."""
+    rows = [row for part in known.values() for row in part["rows"]]
+    missed = [f"- {row['name']}: {row['wanted']}; {_reached(row)}."
+              for row in rows if row.get("kept") is False]  # fmt: skip
+    kept = sum(row.get("kept") is True for row in rows)
+    return [
+        f"Kept: {kept} of {kept + len(missed)} promises. "
+        + ("**Not kept**, on this machine:" if missed else ""),
+        "",
+        *missed,
+        *([""] if missed else []),
+    ]
+
+
+def _reached(row: meter.Row) -> str:
+    """The figure that a promise is about."""
+    figures = ("ours_to_other", "ours_peak", "levels", "ours_s")
+    if str(row["wanted"]).startswith("at least"):
+        figures = ("ratio",)
+    return str(next((row[key] for key in figures if row.get(key) is not None), "see below"))
 
 
 def _told(part: dict[str, Any]) -> str:
