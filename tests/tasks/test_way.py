@@ -182,7 +182,7 @@ def test_sound_is_put_back_also_when_a_deleted_file_is_fetched_again(world):
     wanted = request(prompt="practice:silent", motion=clip(sound=True, frames=18))
     first = outcome(service.start(wanted))
     assert probe(first.file).sound is not None
-    assert not list((world.folders().state / "sounds").glob("*"))
+    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=10)
     first.file.unlink()
     assert probe(outcome(service.start(wanted)).file).sound is not None
 
@@ -470,4 +470,4 @@ def test_a_task_is_not_submitted_before_its_sound_is_kept(world, monkeypatch):
     with pytest.raises(RejectedError):
         outcome(watch)
     until(lambda: submits == [0], limit_s=2)
-    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=2)
+    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=10)
