@@ -10,10 +10,6 @@ from apixo_wan_animate.utils.settings import VARIABLES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from .test_routes import server
-
-__all__ = ["server"]
-
 QUICK = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
     deadline=None,
