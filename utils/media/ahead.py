@@ -54,7 +54,10 @@ def ahead(
                         return
         except BaseException as caught:  # noqa: BLE001 - carried to the consumer's thread
             error = caught
-        put(_End(error))
+        try:
+            put(_End(error))
+        finally:
+            del error  # its traceback names this frame: together they would outlive the work
 
     thread = Thread(target=work, name="apixo-ahead", daemon=True)
     thread.start()
@@ -72,9 +75,12 @@ def _drain(queue: Queue[Item | _End]) -> Iterator[Item]:
         if not isinstance(item, _End):
             yield item
             continue
-        if item.error is not None:
-            raise item.error
-        return
+        try:
+            if item.error is not None:
+                raise item.error
+            return
+        finally:
+            del item  # as above
 
 
 def _empty(queue: Queue[Item | _End]) -> None:

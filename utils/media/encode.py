@@ -22,7 +22,7 @@ from .ahead import ahead
 from .clipfile import EncodedClip, EncodeOptions, Progress
 from .filefootage import FileFootage
 from .footage import Footage, FramesFootage
-from .mp4 import open_mp4, write_packets
+from .mp4 import check_stop, open_mp4, write_packets
 from .pcm import Pcm, exactly
 from .remux import copy_clip
 from .types import Clip, FileClip, Size
@@ -34,8 +34,8 @@ _GOP_LEAST = 12
 _QUEUE_FRAMES = 3
 _QUEUE_BLOCKS = 4
 _LIMITED_RANGE = 1
-# Each has a picture of its own: 5 to 8 MB more at 720p.
-_THREADS_MOST = 8
+# Each has a picture of its own: 7 MB more at 720p.
+_THREADS_MOST = 5
 
 X264 = {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4:me=dia:deadzone-inter=16"}
 """The preset, but motion is looked for near by and for whole blocks of 16×16 only, and less of the
@@ -148,20 +148,18 @@ class _Writer:
         Raises:
             _TooLargeError: It is, or would become, larger than allowed.
         """
-        total, written = self._footage.frame_count, 0
+        written = 0
         pcm = footage_sound(self._footage) if self._options.keep_sound else None
         source = self._footage.frames(self._size)
         with open_mp4(target) as output, ExitStack() as threads:
             frames = threads.enter_context(ahead(source, depth=_QUEUE_FRAMES))
-            tracks = [self._pictures(output, frames)]
+            tracks = [self._pictures(output, self._counted(frames, stop, progress))]
             if pcm is not None:
                 sound = ahead(sound_track(output, pcm), depth=_QUEUE_BLOCKS)
                 tracks.append(chain.from_iterable(threads.enter_context(sound)))
             for packet in write_packets(output, *tracks, stop=stop):
                 written += packet.size
                 self._check_bytes(written)
-                if progress is not None:
-                    progress(self._done, total)
         size_bytes = target.stat().st_size
         if size_bytes > self._options.limit_bytes:
             target.unlink()
@@ -198,12 +196,22 @@ class _Writer:
         return self._packets(stream, frames)
 
     def _packets(self, stream: Any, frames: Iterable[VideoFrame]) -> Iterator[Packet[Any]]:
-        step_s = 1 / self._footage.frame_rate
-        for index, frame in enumerate(frames):
-            frame.pts, frame.time_base = index, step_s
-            self._done = index + 1
+        for frame in frames:
             yield from _lasting_one(stream.encode(frame))
         yield from _lasting_one(stream.encode(None))
+
+    def _counted(
+        self, frames: Iterable[VideoFrame], stop: Event | None, progress: Progress | None
+    ) -> Iterator[VideoFrame]:
+        """Frames with their times; x264 takes some twenty of them before its first packet."""
+        step_s, total = 1 / self._footage.frame_rate, self._footage.frame_count
+        for index, frame in enumerate(frames):
+            check_stop(stop)
+            frame.pts, frame.time_base = index, step_s
+            self._done = index + 1
+            if progress is not None:
+                progress(self._done, total)
+            yield frame
 
     def _check_bytes(self, written: int) -> None:
         """Give up as soon as the size of the whole is plain."""

@@ -26,6 +26,8 @@ CLIP_SIDE_ENLARGED_PX = 32
 # MP4 and H.264 count time in 32-bit ticks; beyond this a rate is a rounding of some float.
 RATE_TERM_MOST = 1_000_000
 RATE_DENOMINATOR = 1001
+# Above, an MP4's clock of 1/90000 s loses frames; far below, x264 refuses.
+RATE_MOST, RATE_LEAST = Fraction(50_000), Fraction(1, 10_000)
 
 
 def picture_size(size: Size) -> Size:
@@ -102,18 +104,23 @@ def frame_rate(rate: Fraction) -> Fraction:
             fraction becomes the plain rate that was meant.
 
     Raises:
-        InputError: The rate is 0 or below.
+        InputError: The rate is 0 or below, or beyond what a file can hold.
     """
     if rate <= 0:
         raise InputError(
             f"The frame rate is {float(rate):g}; it must be above 0. "
             "Set the clip's own rate, such as 24 or 30."
         )
+    if not RATE_LEAST <= rate <= RATE_MOST:
+        raise InputError(
+            f"The frame rate is {float(rate):g}; from {float(RATE_LEAST):g} to {RATE_MOST} frames "
+            "per second can be written. Set the clip's own rate, such as 24 or 30."
+        )
     if max(rate.numerator, rate.denominator) <= RATE_TERM_MOST:
         return rate
     if rate >= 1:
-        return min(rate.limit_denominator(RATE_DENOMINATOR), Fraction(RATE_TERM_MOST))
-    return max(1 / (1 / rate).limit_denominator(RATE_DENOMINATOR), Fraction(1, RATE_TERM_MOST))
+        return rate.limit_denominator(RATE_DENOMINATOR)
+    return 1 / (1 / rate).limit_denominator(RATE_DENOMINATOR)
 
 
 def _check_aspect(what: str, size: Size) -> None:

@@ -82,10 +82,19 @@ def write_packets(
         Stopped: `stop` was set.
     """
     for packet in heapq.merge(*tracks, key=_time_s):
-        if stop is not None and stop.is_set():
-            raise Stopped("Stopped while the clip was being written. Run again to go on.")
+        check_stop(stop)
         output.mux_one(packet)
         yield packet
+
+
+def check_stop(stop: Event | None) -> None:
+    """End the writing here if that is wanted.
+
+    Raises:
+        Stopped: `stop` was set.
+    """
+    if stop is not None and stop.is_set():
+        raise Stopped("Stopped while the clip was being written. Run again to go on.")
 
 
 def _time_s(packet: Packet[Any]) -> float:

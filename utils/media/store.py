@@ -58,8 +58,13 @@ class FrameStore:
     ) -> None:
         self._queue.put(None)
         self._thread.join()
-        if self._error is not None and error is None:
-            raise self._error
+        # kept, its traceback would keep the frames that this store holds
+        failure, self._error = self._error, None
+        try:
+            if failure is not None and error is None:
+                raise failure
+        finally:
+            del failure
 
     def put(self, frame: VideoFrame, first: int, count: int) -> None:
         """Hand over a decoded frame for `count` places from `first` on; waits for room."""
