@@ -7,7 +7,6 @@ one left behind is counted or used.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -199,18 +197,10 @@ class Run(NamedTuple):
 
 def run_in_child(name: str, clip: Path) -> Run:
     """One decoding in a process that has decoded nothing but a moment of a small clip."""
-    processes = multiprocessing.get_context("spawn")
-    ours, theirs = processes.Pipe(duplex=False)
-    child = processes.Process(target=_run, args=(name, clip, theirs))
-    child.start()
-    theirs.close()
-    try:
-        return ours.recv()
-    finally:
-        child.join()
+    return meter.in_child(_run, name, clip)
 
 
-def _run(name: str, clip: Path, report: Connection) -> None:
+def _run(name: str, clip: Path) -> Run:
     with tempfile.TemporaryDirectory() as place:
         # Code, buffers and caches that the first use loads are no part of a result.
         small = clips.write_clip(Path(place) / "small.mp4", width=64, height=48, seconds=0.5)
@@ -218,7 +208,7 @@ def _run(name: str, clip: Path, report: Connection) -> None:
         work(small)
         taken: list[float] = []
         peak = meter.peak_of(lambda: taken.append(meter.seconds_of(partial(work, clip))))
-        report.send(Run(taken[0], peak))
+        return Run(taken[0], peak)
 
 
 def memory_rows(folder: Path, _rounds: int = 1) -> Iterator[meter.Row]:

@@ -6,13 +6,11 @@ Run it with the Python of a ComfyUI and `COMFYUI_PATH` set to have ComfyUI measu
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import av
@@ -127,25 +125,15 @@ def peak_alone(make: Callable[..., Callable[[], object]], *case: object) -> int:
         make: Called with `case` and a folder.
         case: Its other arguments.
     """
-    processes = multiprocessing.get_context("spawn")
-    ours, theirs = processes.Pipe(duplex=False)
-    child = processes.Process(target=_report_peak, args=(make, case, theirs))
-    child.start()
-    theirs.close()
-    try:
-        return ours.recv()
-    finally:
-        child.join()
+    return meter.in_child(_peak_here, make, *case)
 
 
-def _report_peak(
-    make: Callable[..., Callable[[], object]], case: tuple[object, ...], report: Connection
-) -> None:
+def _peak_here(make: Callable[..., Callable[[], object]], *case: object) -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for small in contenders_of(320, 320, 1, folder=folder).values():
             small()  # what the first use loads is no part of it
-        report.send(meter.peak_of(make(*case, folder=folder)))
+        return meter.peak_of(make(*case, folder=folder))
 
 
 def contender_of(

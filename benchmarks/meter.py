@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import statistics
 import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import psutil
 
@@ -91,6 +94,12 @@ def _most_seen(work: Callable[[], object]) -> int:
         done.set()
         watcher.join()
     return most[0]
+
+
+def in_child(work: Callable[..., object], *args: object) -> Any:
+    """What a function returns that runs in a new process; it and its arguments can be pickled."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as child:
+        return child.submit(work, *args).result()
 
 
 def row(name: str, *, ours_s: float, other_s: float, **more: object) -> Row:
