@@ -16,16 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
     """One request as it came over the wire.
 
     Attributes:
         connection: The how-manyeth connection it came by, from 0.
+        number: The how-manyeth request to the server, from 0.
         headers: By lower-case name.
+        body: Empty until all of it, or what comes of it, is there.
     """
 
     connection: int
+    number: int
     method: str
     target: str
     headers: Mapping[str, str]
@@ -59,8 +62,8 @@ class Wire:
         line, *rows = head.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ", 2)
         headers = {n.strip().lower(): v.strip() for n, _, v in (row.partition(":") for row in rows)}
-        asked = Asked(self.number, method, target, headers, b"")
         with self.server.lock:
+            asked = Asked(self.number, len(self.server.requests), method, target, headers, b"")
             self.server.requests.append(asked)
         length = int(headers.get("content-length", 0))
         while len(self.rest) < length:
@@ -68,10 +71,7 @@ class Wire:
             if not piece:
                 break
             self.rest += piece
-        body, self.rest = self.rest[:length], self.rest[length:]
-        asked = Asked(self.number, method, target, headers, body)
-        with self.server.lock:
-            self.server.requests[-1] = asked
+        asked.body, self.rest = self.rest[:length], self.rest[length:]
         return asked
 
     def send(self, data: bytes) -> None:
@@ -157,17 +157,19 @@ class RawServer:
             self._spawn(self._serve, sock, number)
 
     def _serve(self, sock: socket.socket, number: int) -> None:
-        with contextlib.suppress(OSError):  # the other side may go at any time
-            sock.settimeout(20)
-            if self.tls is not None:
-                sock = self.tls.wrap_socket(sock, server_side=True)
-                with self.lock:
-                    self._open.append(sock)
-            self.script(Wire(self, sock, number))
-        sock.close()
-        with self.lock:  # thousands of connections may come
-            self._open = [other for other in self._open if other.fileno() >= 0]
-            self._threads.remove(threading.current_thread())
+        try:
+            with contextlib.suppress(OSError):  # the other side may go at any time
+                sock.settimeout(20)
+                if self.tls is not None:
+                    sock = self.tls.wrap_socket(sock, server_side=True)
+                    with self.lock:
+                        self._open.append(sock)
+                self.script(Wire(self, sock, number))
+        finally:  # also where a script is at fault: nobody is to wait for its answer
+            sock.close()
+            with self.lock:  # thousands of connections may come
+                self._open = [other for other in self._open if other.fileno() >= 0]
+                self._threads.remove(threading.current_thread())
 
     def close(self) -> None:
         self.ending.set()
@@ -202,10 +204,8 @@ def answering(*answers: bytes) -> Script:
     """A script that answers request by request, the last one for ever, on each connection."""
 
     def script(wire: Wire) -> None:
-        while wire.request() is not None:
-            with wire.server.lock:
-                number = len(wire.server.requests) - 1
-            wire.send(answers[min(number, len(answers) - 1)])
+        while (asked := wire.request()) is not None:
+            wire.send(answers[min(asked.number, len(answers) - 1)])
 
     return script
 
