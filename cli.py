@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .utils.ledger.ledger import Ledger
+    from .utils.ledger.rows import TaskRow
     from .utils.settings import Folders, SettingsStore
-    from .utils.tasks.ledger import Ledger
-    from .utils.tasks.rows import TaskRow
 
 PACK = Path(__file__).resolve().parent
 ALIAS = "apixo_wan_animate_cli"
@@ -79,15 +79,15 @@ class Installation:
 
     def ledger(self) -> Ledger:
         """The ledger, as a bystander; rows of dead processes are settled first."""
-        ledgers, owners = load("utils.tasks.ledger"), load("utils.tasks.owners")
+        ledgers, owners = load("utils.ledger.ledger"), load("utils.ledger.owners")
         folder = self.folders.state
         if not (folder / ledgers.LEDGER_FILE).is_file():
             raise SystemExit(
                 f"There is no ledger in {folder}. "
                 "Run a task first, or name the folder with --user-directory."
             )
-        database = load("utils.tasks.database").Database(folder / ledgers.LEDGER_FILE)
-        notice = load("utils.tasks.mending").take_notice(folder)
+        database = load("utils.ledger.database").Database(folder / ledgers.LEDGER_FILE)
+        notice = load("utils.ledger.mending").take_notice(folder)
         if notice:
             database.close()
             raise load("utils.errors").LedgerError(notice)

@@ -23,7 +23,7 @@ from ..utils.errors import (
     TransportError,
     WanAnimateError,
 )
-from ..utils.tasks.ledger import RowGoneError
+from ..utils.ledger.ledger import RowGoneError
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..utils.tasks.rows import TaskRow
-from ..utils.tasks.states import UNFINISHED, State
+from ..utils.ledger.rows import TaskRow
+from ..utils.ledger.states import UNFINISHED, State
 from . import _host as host
 
 _TOLD = frozenset({State.COLLECTED, State.FAILED, State.UNKNOWN})

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..utils.clock import SystemClock
+from ..utils.ledger.ledger import has_unfinished
 from ..utils.settings import SettingsStore
-from ..utils.tasks.ledger import has_unfinished
 from . import _host as host
 from .news import tell
 

@@ -9,10 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from ..utils.errors import WanAnimateError
-from ..utils.tasks.rows import TaskRow
+from ..utils.ledger.rows import TaskRow
+from ..utils.ledger.spending import Spent
+from ..utils.ledger.states import State
 from ..utils.tasks.service import TaskService
-from ..utils.tasks.spending import Spent
-from ..utils.tasks.states import State
 from . import _host as host
 from .gates import Body, RefusedError, in_worker, refuse_other_sites
 from .session import service, settings_store

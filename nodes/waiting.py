@@ -16,8 +16,8 @@ from .session import service
 from .status import describe, span
 
 if TYPE_CHECKING:  # the service is loaded on first use
+    from ..utils.ledger.rows import TaskRow
     from ..utils.tasks.parts import Hosted
-    from ..utils.tasks.rows import TaskRow
     from ..utils.tasks.sharing import Share
 
 LOOK_S = 0.1

@@ -38,12 +38,12 @@ pack.load()
 
 import crash_child  # noqa: E402
 from apixo_wan_animate.utils.clock import SystemClock  # noqa: E402
+from apixo_wan_animate.utils.ledger.database import Database  # noqa: E402
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger  # noqa: E402
+from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
+from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
 from apixo_wan_animate.utils.media.probe import verify  # noqa: E402
 from apixo_wan_animate.utils.practice.service import PracticeService  # noqa: E402
-from apixo_wan_animate.utils.tasks.database import Database  # noqa: E402
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger  # noqa: E402
-from apixo_wan_animate.utils.tasks.rows import TaskRow  # noqa: E402
-from apixo_wan_animate.utils.tasks.states import State  # noqa: E402
 
 LANES = 2
 """Children at once; each lane has a user folder of its own, with all its rows."""

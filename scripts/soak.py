@@ -40,11 +40,11 @@ import soak_child  # noqa: E402
 import soak_weather  # noqa: E402
 from apixo_wan_animate.utils.clock import SystemClock  # noqa: E402
 from apixo_wan_animate.utils.errors import WanAnimateError  # noqa: E402
+from apixo_wan_animate.utils.ledger.database import Database  # noqa: E402
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger  # noqa: E402
+from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
+from apixo_wan_animate.utils.ledger.states import UNFINISHED, State  # noqa: E402
 from apixo_wan_animate.utils.media.probe import verify  # noqa: E402
-from apixo_wan_animate.utils.tasks.database import Database  # noqa: E402
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger  # noqa: E402
-from apixo_wan_animate.utils.tasks.rows import TaskRow  # noqa: E402
-from apixo_wan_animate.utils.tasks.states import UNFINISHED, State  # noqa: E402
 from soak_lines import Callbacks, Process  # noqa: E402
 from soak_verdict import Sample, Verdict, course  # noqa: E402
 

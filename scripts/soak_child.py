@@ -27,11 +27,11 @@ from apixo_wan_animate.utils.apixo.request import WanOptions  # noqa: E402
 from apixo_wan_animate.utils.clock import SystemClock  # noqa: E402
 from apixo_wan_animate.utils.errors import TaskUnknownError, WanAnimateError  # noqa: E402
 from apixo_wan_animate.utils.hosting.practice import PracticeHost  # noqa: E402
+from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
 from apixo_wan_animate.utils.media.types import FramesClip, Sound  # noqa: E402
 from apixo_wan_animate.utils.settings import Folders, SettingsStore  # noqa: E402
 from apixo_wan_animate.utils.tasks.request import PictureCharacter, Request  # noqa: E402
 from apixo_wan_animate.utils.tasks.service import Surroundings, TaskService  # noqa: E402
-from apixo_wan_animate.utils.tasks.states import State  # noqa: E402
 from apixo_wan_animate.utils.tasks.watch import Watch  # noqa: E402
 from apixo_wan_animate.utils.transport import Transport  # noqa: E402
 

@@ -11,8 +11,8 @@ import pack
 
 pack.load()
 
-from apixo_wan_animate.utils.tasks.rows import TaskRow  # noqa: E402
-from apixo_wan_animate.utils.tasks.states import State  # noqa: E402
+from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
+from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
 
 MOST_RISE_MB = 16.0
 MOST_RISE_MB_PER_HOUR = 16.0

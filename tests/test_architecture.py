@@ -19,7 +19,9 @@ ROOMS = {
     "utils.settings": {"utils.errors", "utils.setting_values"},
     "utils.addresses": {"utils.errors"},
     "utils.transport": {"utils.errors", "utils.clock", "utils.settings", "utils.addresses"},
+    "utils.unexpected": {"utils.errors"},
     "utils.media": {"utils.errors", "utils.clock"},
+    "utils.ledger": {"utils.errors", "utils.clock", "utils.settings", "utils.unexpected"},
     "utils.apixo": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
     },
@@ -30,7 +32,8 @@ ROOMS = {
                        "utils.addresses"},
     "utils.tasks": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
-        "utils.apixo", "utils.hosting", "utils.media", "utils.practice",
+        "utils.apixo", "utils.hosting", "utils.media", "utils.practice", "utils.ledger",
+        "utils.unexpected",
     },
 }  # fmt: skip
 """Which room may import which; `nodes` may import every one, nothing imports `nodes`."""
@@ -47,11 +50,7 @@ def room_of(module: str) -> str:
     """The room a module lies in: a folder of `utils`, or a file of its own there."""
     if not module.startswith("utils."):
         return module.split(".")[0]
-    room = ".".join(module.split(".")[:2])
-    if room not in ROOMS:  # a file that a room of one file was split into: utils/transport_*.py
-        owners = [known for known in ROOMS if room.startswith(known.rstrip("s") + "_")]
-        return owners[0] if owners else room
-    return room
+    return ".".join(module.split(".")[:2])
 
 
 def imports_of(path: Path) -> list[tuple[int, str, int]]:

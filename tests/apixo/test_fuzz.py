@@ -17,7 +17,7 @@ from apixo_wan_animate.utils.apixo.replies import (
 )
 from apixo_wan_animate.utils.errors import InputError, ProtocolError, ServiceError
 from apixo_wan_animate.utils.transport import Reply
-from apixo_wan_animate.utils.transport_retry_after import LONGEST_S, retry_after_s
+from apixo_wan_animate.utils.transport.retry_after import LONGEST_S, retry_after_s
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

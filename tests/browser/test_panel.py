@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from apixo_wan_animate.utils.clock import SystemClock
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.rows import NewTask
-from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import NewTask
+from apixo_wan_animate.utils.ledger.states import State
 from graphs import ANIMATE_WIDGETS, small_clip, small_makers
 from running_comfyui import install_pack, running, succeeded
 

@@ -8,8 +8,8 @@ import pytest
 from apixo_wan_animate.utils.clock import SystemClock
 from apixo_wan_animate.utils.hosting.selfserved import ROUTE as PUBLISHED
 from apixo_wan_animate.utils.hosting.shelf import Shelf
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.tasks.fingerprint import token_digest
-from apixo_wan_animate.utils.tasks.states import State
 from route_rows import add_row, ledger_of, until
 
 

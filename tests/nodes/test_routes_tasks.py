@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from apixo_wan_animate.nodes import _host as host
 from apixo_wan_animate.nodes.routes import PREFIX
-from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.ledger.states import State
 from route_rows import add_row, ledger_of
 
 SECRET = "marked-secret-key-0123456789"

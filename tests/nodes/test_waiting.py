@@ -6,9 +6,9 @@ import pytest
 from apixo_wan_animate.nodes import _host as host
 from apixo_wan_animate.nodes import session, waiting
 from apixo_wan_animate.utils.clock import SystemClock
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.rows import NewTask
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.tasks.watch import Progress, Watch
 
 

@@ -16,12 +16,12 @@ from apixo_wan_animate.nodes import session
 from apixo_wan_animate.nodes.routes import PREFIX
 from apixo_wan_animate.utils.clock import SystemClock
 from apixo_wan_animate.utils.hosting.selfserved import ROUTE as PUBLISHED
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import NewTask
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.settings import Secret
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.settle import CALLBACK_PATH
-from apixo_wan_animate.utils.tasks.states import State
 from pack_routes import every_route, outer_address, serving
 
 SECRET = "marked-secret-key-0123456789"

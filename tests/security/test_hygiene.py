@@ -16,13 +16,13 @@ import torch
 from apixo_wan_animate.utils.clock import SystemClock
 from apixo_wan_animate.utils.hosting.secret_file import own_secret
 from apixo_wan_animate.utils.hosting.shelf import Shelf
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.owners import Ownership
+from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.setting_values import Secret
 from apixo_wan_animate.utils.settings import SettingsStore
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.owners import Ownership
 from apixo_wan_animate.utils.tasks.request import PictureCharacter
-from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.thumbnail import write_thumbnail
 
 PACK = Path(__file__).resolve().parents[2]

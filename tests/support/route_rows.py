@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from apixo_wan_animate.utils.clock import SystemClock
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.owners import Ownership
-from apixo_wan_animate.utils.tasks.rows import NewTask
-from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.owners import Ownership
+from apixo_wan_animate.utils.ledger.rows import NewTask
+from apixo_wan_animate.utils.ledger.states import State
 
 _opened: list[tuple[Ledger, Ownership]] = []
 

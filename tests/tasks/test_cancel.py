@@ -7,8 +7,8 @@ import time
 
 import pytest
 from apixo_wan_animate.utils.errors import Stopped, TaskTimeoutError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks.states import State
 from apixo_wan_animate.utils.tasks.watch import timed_out
 
 from .world import clip, outcome, picture, request, until

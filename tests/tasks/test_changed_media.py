@@ -8,11 +8,11 @@ from fractions import Fraction
 import pytest
 import torch
 from apixo_wan_animate.utils.errors import InputError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.media.encode import encode_clip
 from apixo_wan_animate.utils.media.probe import probe
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip
 from apixo_wan_animate.utils.tasks.request import ShareWish
-from apixo_wan_animate.utils.tasks.states import State
 
 from .test_cancel import Gate
 from .world import H, W, clip, outcome, request, until

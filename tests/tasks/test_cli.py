@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from apixo_wan_animate.utils.errors import TaskUnknownError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
-from apixo_wan_animate.utils.tasks.states import State
 
 from .world import outcome, request
 

@@ -8,16 +8,16 @@ from datetime import datetime, timezone
 import pytest
 from apixo_wan_animate.utils.errors import LimitError
 from apixo_wan_animate.utils.hosting.host import HostedFile
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import NewTask
+from apixo_wan_animate.utils.ledger.spending import Spending, local_day
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
-from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
-from apixo_wan_animate.utils.tasks.spending import Spending, local_day
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock, HandClock
 
-from .clocks import FastClock, HandClock
 from .test_cancel import Gate
 from .world import outcome, request, until
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from apixo_wan_animate.utils.errors import LedgerError, TaskError
-from apixo_wan_animate.utils.tasks import database
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
-from apixo_wan_animate.utils.tasks.mending import NOTICE_FILE
-from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.ledger import database
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.mending import NOTICE_FILE
+from apixo_wan_animate.utils.ledger.states import State
+from clocks import FastClock, HandClock
 
-from .clocks import FastClock, HandClock
 from .test_cancel import Gate
 from .world import outcome, request, until
 
@@ -158,9 +158,9 @@ from pathlib import Path
 pack = types.ModuleType("p"); pack.__path__ = [sys.argv[1]]; sys.modules["p"] = pack
 from p.utils.clock import SystemClock
 from p.utils.errors import LedgerError
-from p.utils.tasks.database import Database
-from p.utils.tasks.ledger import Ledger
-from p.utils.tasks.rows import NewTask
+from p.utils.ledger.database import Database
+from p.utils.ledger.ledger import Ledger
+from p.utils.ledger.rows import NewTask
 path, limit = Path(sys.argv[2]), int(sys.argv[3])
 ledger = Ledger(Database(path), SystemClock(), owner="a" * 32)
 if limit:
@@ -312,8 +312,8 @@ import os, sys, types
 from pathlib import Path
 pack = types.ModuleType("p"); pack.__path__ = [sys.argv[1]]; sys.modules["p"] = pack
 from p.utils.errors import WanAnimateError
-from p.utils.tasks.database import Database
-from p.utils.tasks.owners import Ownership
+from p.utils.ledger.database import Database
+from p.utils.ledger.owners import Ownership
 from p.utils.settings import SettingsStore
 state = Path(sys.argv[2])
 if os.geteuid() == 0:  # whom no permission binds

@@ -21,14 +21,14 @@ from apixo_wan_animate.utils.errors import (
     RejectedError,
     TaskUnknownError,
 )
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
 from apixo_wan_animate.utils.practice.service import PracticeService
 from apixo_wan_animate.utils.tasks.agenda import Agenda
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock
 
 from .answers import RESULT, SOON, in_200, without_id
-from .clocks import FastClock
 from .world import outcome, request, until
 
 REFUSED = [

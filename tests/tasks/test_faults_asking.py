@@ -7,13 +7,13 @@ import threading
 
 import pytest
 from apixo_wan_animate.utils.errors import TaskFailedError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock, HandClock
 
 from .answers import RESULT, SOON, ask_until, in_200, with_data, without_id
-from .clocks import FastClock, HandClock
 from .test_cancel import Gate
 from .world import outcome, request, until
 

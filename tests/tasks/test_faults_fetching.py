@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from apixo_wan_animate.utils.errors import TaskError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import corrupt, cut, instead
 from apixo_wan_animate.utils.practice.wire import Reply
 from apixo_wan_animate.utils.tasks.rhythm import FILE_GONE_FINAL_S
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock, HandClock
 
 from .answers import RESULT, ask_until
-from .clocks import FastClock, HandClock
 from .world import outcome, request, until
 
 

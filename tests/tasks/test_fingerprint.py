@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from apixo_wan_animate.utils.apixo.request import WanOptions
-from apixo_wan_animate.utils.tasks.fingerprint import PRACTICE_ORIGIN, fingerprint
+from apixo_wan_animate.utils.ledger.rows import PRACTICE_ORIGIN
+from apixo_wan_animate.utils.tasks.fingerprint import fingerprint
 
 OPTIONS = WanOptions(type="replace", resolution="480p", prompt="a cat", seed=7, provider="auto")
 ORIGIN = "https://api.example.test"

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 from apixo_wan_animate.utils.errors import TaskError, WanAnimateError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import edited
-from apixo_wan_animate.utils.tasks.states import State
 
 from .world import request
 

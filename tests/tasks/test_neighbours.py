@@ -8,9 +8,9 @@ import threading
 
 import pytest
 from apixo_wan_animate.utils.errors import InputError, TaskUnknownError
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks.states import State
 
 from .test_cancel import Gate
 from .world import outcome, request, until

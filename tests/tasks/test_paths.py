@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.media.probe import verify
 from apixo_wan_animate.utils.media.types import FileClip
-from apixo_wan_animate.utils.tasks.states import State
 
 from .world import World, outcome, request
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from apixo_wan_animate.utils.tasks.rows import TaskRow
-from apixo_wan_animate.utils.tasks.states import State
+from apixo_wan_animate.utils.ledger.rows import TaskRow
+from apixo_wan_animate.utils.ledger.states import State
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 

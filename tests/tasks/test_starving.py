@@ -6,8 +6,8 @@ import threading
 import time
 
 import pytest
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks.states import State
 
 from .test_cancel import Gate
 from .world import World, clip, outcome, picture, request, until

@@ -12,14 +12,14 @@ from apixo_wan_animate.utils.errors import (
     Stopped,
     TaskError,
 )
+from apixo_wan_animate.utils.ledger import database
+from apixo_wan_animate.utils.ledger.ledger import RowGoneError
+from apixo_wan_animate.utils.ledger.states import ACCEPTED, State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks import database
-from apixo_wan_animate.utils.tasks.ledger import RowGoneError
 from apixo_wan_animate.utils.tasks.request import ShareWish
-from apixo_wan_animate.utils.tasks.states import ACCEPTED, State
+from clocks import FastClock
 
-from .clocks import FastClock
 from .test_cancel import Gate
 from .test_trouble import Holder
 from .world import clip, outcome, picture, request, until

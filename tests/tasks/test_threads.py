@@ -9,8 +9,8 @@ from apixo_wan_animate.utils.tasks import pool as pool_module
 from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
 from apixo_wan_animate.utils.tasks.pool import Pool
 from apixo_wan_animate.utils.tasks.service import LIMITS, QUICK, WORKERS
+from clocks import FastClock, HandClock
 
-from .clocks import FastClock, HandClock
 from .world import until
 
 

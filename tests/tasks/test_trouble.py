@@ -16,16 +16,16 @@ from apixo_wan_animate.utils.errors import (
 )
 from apixo_wan_animate.utils.hosting.host import HostedFile
 from apixo_wan_animate.utils.hosting.practice import PracticeHost
+from apixo_wan_animate.utils.ledger import database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks import database
 from apixo_wan_animate.utils.tasks import service as tasks_service
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE
 from apixo_wan_animate.utils.tasks.request import ShareWish, UrlCharacter, UrlMotion
 from apixo_wan_animate.utils.tasks.service import Surroundings
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock, HandClock
 
-from .clocks import FastClock, HandClock
 from .test_cancel import Gate
 from .world import clip, outcome, picture, request, until
 

@@ -12,16 +12,16 @@ from apixo_wan_animate.utils.errors import LimitError, SettingsError
 from apixo_wan_animate.utils.hosting.host import HostedFile
 from apixo_wan_animate.utils.hosting.selfserved import PublicAddress, SelfServedHost
 from apixo_wan_animate.utils.hosting.shelf import Shelf
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import NewTask
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.tasks.request import ShareWish
-from apixo_wan_animate.utils.tasks.rows import NewTask
 from apixo_wan_animate.utils.tasks.service import Surroundings
 from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import HandClock
 
-from .clocks import HandClock
 from .test_cancel import Gate
 from .test_changed_media import BusyEncoder
 from .test_trouble import Signing, Store, with_store

@@ -17,6 +17,7 @@ from apixo_wan_animate.utils.errors import (
     SettingsError,
     TaskError,
 )
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.media.decode import decode
 from apixo_wan_animate.utils.media.encode import encode_clip
 from apixo_wan_animate.utils.media.probe import probe
@@ -29,9 +30,8 @@ from apixo_wan_animate.utils.tasks.request import (
     UrlCharacter,
     UrlMotion,
 )
-from apixo_wan_animate.utils.tasks.states import State
+from clocks import FastClock
 
-from .clocks import FastClock
 from .world import H, W, clip, outcome, picture, request, until
 
 

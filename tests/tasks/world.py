@@ -16,20 +16,19 @@ from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.apixo.request import WanOptions
 from apixo_wan_animate.utils.clock import Clock, SystemClock
 from apixo_wan_animate.utils.hosting.practice import PracticeHost
+from apixo_wan_animate.utils.ledger.database import Database
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.rows import TaskRow
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.media.types import FramesClip, Sound
 from apixo_wan_animate.utils.practice.faults import FaultPlan
 from apixo_wan_animate.utils.practice.service import PracticeService
 from apixo_wan_animate.utils.settings import Folders, SettingsStore
-from apixo_wan_animate.utils.tasks.database import Database
-from apixo_wan_animate.utils.tasks.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.tasks.request import PictureCharacter, Request
-from apixo_wan_animate.utils.tasks.rows import TaskRow
 from apixo_wan_animate.utils.tasks.service import Surroundings, TaskService
-from apixo_wan_animate.utils.tasks.states import State
 from apixo_wan_animate.utils.tasks.watch import Outcome, Watch
 from apixo_wan_animate.utils.transport import Transport
-
-from .clocks import FastClock
+from clocks import FastClock
 
 HURRY = 40.0
 """How much faster than real time the services of a world live, if nothing else is said."""

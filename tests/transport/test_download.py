@@ -500,9 +500,9 @@ def test_a_stop_before_the_start_sends_nothing(serve, fetch):
 
 
 def test_a_file_that_only_drips_is_given_up(serve, fetch, monkeypatch):
-    from apixo_wan_animate.utils import transport_watch
+    from apixo_wan_animate.utils.transport import watch
 
-    monkeypatch.setattr(transport_watch, "_PACE_WINDOW_S", 0.3)
+    monkeypatch.setattr(watch, "_PACE_WINDOW_S", 0.3)
     server = serve(drip)
     began = time.monotonic()
     with pytest.raises(TransportError):

@@ -112,7 +112,7 @@ def test_retry_after_is_told_and_not_obeyed_here(transport, serve, status):
     ],
 )
 def test_retry_after_is_read_in_seconds_and_as_a_date(headers, seconds):
-    from apixo_wan_animate.utils.transport_retry_after import retry_after_s
+    from apixo_wan_animate.utils.transport.retry_after import retry_after_s
 
     assert retry_after_s({n.lower(): v for n, v in headers.items()}, now=0.0) == seconds
 

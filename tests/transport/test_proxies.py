@@ -191,7 +191,7 @@ def test_many_threads_meeting_a_new_proxy_are_all_watched(transport, serve, tls,
     inner = serve(answering(reply_bytes(200, GOOD)), tls)
     proxy = serve(connecting(inner.port))
     use(monkeypatch, proxy.origin)
-    from apixo_wan_animate.utils import transport_connection as module
+    from apixo_wan_animate.utils.transport import connection as module
 
     made: list[object] = []
     make, watched = module.WatchedSocket, module._watched_pool

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from apixo_wan_animate.utils.errors import NotSentError, Stopped, TransportError
-from apixo_wan_animate.utils.transport_watch import Watch, running_watch
+from apixo_wan_animate.utils.transport.watch import Watch, running_watch
 from rawserver import Wire, answering, reply_bytes
 
 CONTENT = random.Random(3).randbytes(6_000_001)

@@ -1,1 +1,1 @@
-"""Every task from request to file: its states, the ledger on disk, the service that owns it."""
+"""Every task from request to file, and the service that owns it."""

@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from ..addresses import is_loopback
 from ..apixo.client import check_task_id
 from ..errors import InputError, Stopped, TaskError
+from ..ledger.rows import NewTask, TaskRow
+from ..ledger.states import State
 from ..media.mux import save_sound
 from ..media.types import FileClip, FramesClip
 from ..settings import Settings
+from ..unexpected import as_ours
 from .desk import Desk
 from .fetch import Fetcher
 from .fingerprint import fingerprint, token_digest
@@ -24,11 +27,8 @@ from .poll import task_failed
 from .prepare import Preparer
 from .remote import PRACTICE_PREFIX
 from .request import Request
-from .rows import NewTask, TaskRow
 from .settle import CALLBACK_PATH
-from .states import State
 from .submit import unknown_fate
-from .unexpected import as_ours
 from .watch import Outcome, Watch, shutting_down
 
 _AGAIN_S = 0.05

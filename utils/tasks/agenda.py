@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..clock import Clock
-from .unexpected import report
+from ..unexpected import report
 
 _LONGEST_SLEEP_S = 60.0
 

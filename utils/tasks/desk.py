@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..hosting.host import Host
+from ..ledger.ledger import Ledger
 from ..settings import Folders, Settings, SettingsStore
 from ..transport import Transport
 from .agenda import Agenda, RequestBudget
 from .job import Job
-from .ledger import Ledger
 from .pool import Pool
 from .remote import Remotes
 from .shelf import UploadShelf

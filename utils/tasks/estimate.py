@@ -10,6 +10,8 @@ from threading import Event
 from ..apixo.billing import LEAST_BILLED_S, MOST_BILLED_S, billable_seconds
 from ..errors import Stopped, WanAnimateError
 from ..hosting.prove import prove_readable
+from ..ledger.spending import Spending, local_day
+from ..ledger.states import State
 from ..media.envelope import clip_size
 from ..media.picture import check_picture
 from ..media.probe import probe
@@ -20,8 +22,6 @@ from .fingerprint import fingerprint
 from .identity import Identifier
 from .making import PIXELS, length_of
 from .request import Request, UrlCharacter, UrlMotion
-from .spending import Spending, local_day
-from .states import State
 
 
 @dataclass(frozen=True)

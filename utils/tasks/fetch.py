@@ -26,20 +26,20 @@ from ..errors import (
     TransportError,
     WanAnimateError,
 )
+from ..ledger.ledger import RowGoneError
+from ..ledger.rows import TaskRow
+from ..ledger.states import State
 from ..media.mux import add_sound
 from ..media.probe import ClipInfo, verify
 from ..transport import RefusedLinkError
+from ..unexpected import as_ours, report
 from .agenda import Entry
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
-from .ledger import RowGoneError
 from .poll import task_failed
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
-from .rows import TaskRow
 from .sidecar import describe_result, write_whole
-from .states import State
-from .unexpected import as_ours, report
 from .watch import Outcome
 
 LIMIT_BYTES = 4 * 1024**3

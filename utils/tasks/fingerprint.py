@@ -5,9 +5,7 @@ from __future__ import annotations
 from blake3 import blake3
 
 from ..apixo.request import WanOptions
-
-PRACTICE_ORIGIN = "practice"
-"""Stands for the practice service, whose port changes with every start."""
+from ..ledger.rows import PRACTICE_ORIGIN
 
 MODEL = "wan-2-2-animate"
 

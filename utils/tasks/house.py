@@ -10,33 +10,33 @@ from dataclasses import dataclass
 
 from ..clock import Clock
 from ..errors import LedgerError, SettingsError, TaskError, WanAnimateError
+from ..ledger.database import Database
+from ..ledger.ledger import LEDGER_FILE, Ledger
+from ..ledger.mending import take_notice
+from ..ledger.owners import Ownership
+from ..ledger.rows import TaskRow
+from ..ledger.spending import Spending
+from ..ledger.states import ACCEPTED, State
 from ..settings import Folders, SettingsStore
 from ..transport import Transport
+from ..unexpected import report
 from .admission import Admission, Stages
 from .agenda import Agenda, RequestBudget
-from .database import Database
 from .desk import Desk, HostChoice
 from .fetch import Fetcher, remove_parts
 from .job import Job
 from .jobs import JobTable
-from .ledger import LEDGER_FILE, Ledger
-from .mending import take_notice
 from .neighbours import Neighbours
-from .owners import Ownership
 from .poll import Poller
 from .pool import Pool
 from .prepare import Preparer
 from .remote import Remotes
 from .request import Request
-from .rows import TaskRow
 from .settle import Settler
 from .sharing import Sharer
 from .shelf import UploadShelf
-from .spending import Spending
-from .states import ACCEPTED, State
 from .submit import Submitter
 from .tidy import Tidy
-from .unexpected import report
 from .watch import shutting_down
 
 REQUESTS_PER_MINUTE = 1500

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from ..clock import Clock
 from ..errors import WanAnimateError
+from ..ledger.rows import TaskRow
+from ..ledger.states import State
 from .parts import Part
 from .request import Request
-from .rows import TaskRow
-from .states import State
 from .watch import Outcome, Progress, Watch
 
 

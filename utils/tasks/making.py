@@ -23,12 +23,12 @@ from ..media.picture import encode_picture
 from ..media.probe import probe
 from ..media.types import FileClip, FramesClip
 from ..transport import Transport
+from ..unexpected import as_ours, report
 from .desk import Desk
 from .parts import LEAST_LIFE_S, Hosted, Part
 from .request import PictureCharacter, UrlCharacter, UrlMotion
 from .shelf import FIRST_BYTES, Shelved
 from .thumbnail import write_thumbnail
-from .unexpected import as_ours, report
 from .watch import Progress
 
 PIXELS = {"480p": 832 * 480, "720p": 1280 * 720}

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import WanAnimateError
+from ..ledger.rows import TaskRow
+from ..ledger.states import UNFINISHED, State
 from .desk import Desk
-from .rows import TaskRow
-from .states import UNFINISHED, State
 from .watch import Progress, Watch
 
 LOOK_S = 1.0

@@ -21,15 +21,15 @@ from ..errors import (
     TaskFailedError,
     WanAnimateError,
 )
+from ..ledger.ledger import RowGoneError
+from ..ledger.rows import TaskRow
+from ..ledger.states import State
+from ..unexpected import as_ours, report
 from .agenda import Entry
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
-from .ledger import RowGoneError
 from .rhythm import MISSING_TOLERATED_S, Rhythm, is_traceless
-from .rows import TaskRow
-from .states import State
-from .unexpected import as_ours, report
 
 KEY_WAIT_S = 60.0
 """So often a key that was refused is tried again."""

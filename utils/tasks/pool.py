@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from .unexpected import report
+from ..unexpected import report
 
 _IDLE_S = 20.0
 """So long after all threads were last at work, those that have nothing to do end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..apixo.billing import billable_seconds
 from ..errors import HostingError
+from ..unexpected import as_ours, report
 from .desk import SOUNDS, THUMBNAILS, Desk
 from .fingerprint import link_digest
 from .job import Job
@@ -16,7 +17,6 @@ from .making import PartMaker
 from .parts import Hosted, Medium, Part, PartKey, PartTable, Purpose
 from .request import UrlCharacter, UrlMotion
 from .tidy import remove_beside
-from .unexpected import as_ours, report
 
 
 class Preparer:

@@ -10,11 +10,10 @@ from ..addresses import AddressRule, is_loopback, origin_of
 from ..apixo.client import ApixoClient
 from ..clock import Clock
 from ..errors import SettingsError
+from ..ledger.rows import PRACTICE_ORIGIN, TaskRow
 from ..practice.service import PracticeService
 from ..settings import PRACTICE_KEY, Folders, Secret, Settings, SettingsStore
 from ..transport import Transport
-from .fingerprint import PRACTICE_ORIGIN
-from .rows import TaskRow
 
 PRACTICE_PREFIX = "practice-"
 """Every task id of the practice service begins with it."""

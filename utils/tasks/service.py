@@ -14,21 +14,21 @@ from ..clock import Clock
 from ..errors import LedgerError, WanAnimateError
 from ..hosting.choose import HostContext, choose
 from ..hosting.host import Host
+from ..ledger.ledger import RowGoneError
+from ..ledger.rows import TaskRow
+from ..ledger.spending import Spending
 from ..settings import Folders, Settings, SettingsStore
 from ..transport import DownloadProgress, Transport
+from ..unexpected import report
 from .agenda import Agenda
 from .desk import HostChoice
 from .estimate import Estimate, Estimator
 from .fetch import LIMIT_BYTES
 from .house import Ground, House
-from .ledger import RowGoneError
 from .pool import Pool
 from .remote import Remotes
 from .request import Request, ShareWish
-from .rows import TaskRow
 from .sharing import Share
-from .spending import Spending
-from .unexpected import report
 from .watch import Progress, Watch, shutting_down
 
 LIMITS = {"ledger": 1, "submit": 3, "poll": 4, "fetch": 3, "upload": 3, "encode": 1, "admit": 2}

@@ -10,13 +10,13 @@ from ..apixo.client import check_task_id
 from ..apixo.replies import callback_task_id
 from ..clock import growing
 from ..errors import InputError, ProtocolError, RejectedError, WanAnimateError
+from ..ledger.ledger import Ledger, RowGoneError
+from ..ledger.rows import TaskRow
+from ..ledger.states import State
+from ..unexpected import report
 from .desk import Desk
 from .fingerprint import token_digest
-from .ledger import Ledger, RowGoneError
 from .remote import Remotes
-from .rows import TaskRow
-from .states import State
-from .unexpected import report
 
 CALLBACK_PATH = "/apixo_wan_animate/callback/"
 """Below the public address of this ComfyUI; the token of the row follows."""

@@ -7,12 +7,12 @@ import threading
 import weakref
 
 from ..errors import InputError, Stopped, WanAnimateError
+from ..unexpected import as_ours
 from .desk import Desk
 from .identity import Identifier
 from .parts import Hosted, Part, Purpose
 from .prepare import Preparer
 from .request import ShareWish
-from .unexpected import as_ours
 from .watch import Progress, again, shutting_down
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..addresses import is_plain
 from ..clock import Clock
 from ..hosting.host import HostedFile
-from .database import Database
+from ..ledger.database import Database
 from .fingerprint import link_digest
 
 FIRST_BYTES = 64

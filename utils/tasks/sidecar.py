@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ..ledger.rows import TaskRow
 from ..media.probe import ClipInfo
-from .rows import TaskRow
 
 SCHEMA = 1
 

@@ -21,12 +21,12 @@ from ..errors import (
     TaskUnknownError,
     WanAnimateError,
 )
+from ..ledger.ledger import RowGoneError, TaskTakenError
+from ..ledger.rows import NewTask, TaskRow
+from ..ledger.states import State
+from ..unexpected import as_ours, report
 from .desk import Desk
 from .job import Job
-from .ledger import RowGoneError, TaskTakenError
-from .rows import NewTask, TaskRow
-from .states import State
-from .unexpected import as_ours, report
 
 RATE_LIMITED_S = 30 * 60.0
 """So long a submit that is refused with 429 is tried again; a slot may free up any minute."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import WanAnimateError
+from ..ledger.rows import TaskRow
+from ..ledger.states import State
+from ..unexpected import report
 from .desk import SOUNDS, THUMBNAILS, Desk
-from .rows import TaskRow
-from .states import State
-from .unexpected import report
 
 _NEEDS_SOUND = frozenset({State.UNKNOWN, State.ABANDONED, State.SUCCEEDED})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Stopped, TaskTimeoutError, WanAnimateError
-from .rows import TaskRow
+from ..ledger.rows import TaskRow
 
 
 @dataclass(frozen=True)

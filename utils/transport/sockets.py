@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .addresses import AddressRule, IPAddress, origin_of, private_address
-from .transport_watch import SLICE_S, Watch, running_watch
+from ..addresses import AddressRule, IPAddress, origin_of, private_address
+from .watch import SLICE_S, Watch, running_watch
 
 CONNECT_LIMIT_S = 15.0
 _EACH_ADDRESS_S = 6.0

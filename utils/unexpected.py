@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 
-from ..errors import TaskError, WanAnimateError
+from .errors import TaskError, WanAnimateError
 
 log = logging.getLogger("apixo_wan_animate")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from apixo_wan_animate.utils.tasks.owners import Ownership
+from apixo_wan_animate.utils.ledger.owners import Ownership
 
 _HOLD = """
 import sys

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
-from .addresses import AddressRule, origin_of
-from .errors import Stopped, TransportError
+from ..addresses import AddressRule, origin_of
+from ..errors import Stopped, TransportError
 
 SLICE_S = 0.2
 """So often a wait looks at `stop` and at the limits."""

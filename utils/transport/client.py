@@ -1,4 +1,4 @@
-"""The only place that talks HTTP.
+"""What the other rooms ask of HTTP, each request in one call.
 
 Reads and uploads are repeated where the connection failed; what is sent by `post_once` leaves at
 most once. A status is not an error here, since only the caller knows what it means; no message,
@@ -18,26 +18,16 @@ from typing import Any
 import requests
 from urllib3.util.retry import Retry
 
-from .addresses import AddressRule, origin_of
-from .clock import Clock
-from .errors import TransportError
-from .transport_bodies import FileBody, Form, Progress, chunks, read_body
-from .transport_call import Call
-from .transport_connection import WatchedAdapter
-from .transport_download import (
-    Downloaded,
-    DownloadProgress,
-    RefusedLinkError,
-    Wish,
-    fetch,
-    media_type_of,
-    total_bytes,
-)
-from .transport_exchange import file_patience, followed, fresh, patience, reply_to
-from .transport_retry_after import retry_after_s
-from .transport_watch import Watch, keep_links_out_of_logs
-
-__all__ = ["DownloadProgress", "Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
+from ..addresses import AddressRule, origin_of
+from ..clock import Clock
+from ..errors import TransportError
+from .bodies import FileBody, Form, Progress, chunks, read_body
+from .call import Call
+from .connection import WatchedAdapter
+from .download import Downloaded, DownloadProgress, Wish, fetch, media_type_of, total_bytes
+from .exchange import file_patience, followed, fresh, patience, reply_to
+from .retry_after import retry_after_s
+from .watch import Watch, keep_links_out_of_logs
 
 REPLY_LIMIT_BYTES = 1024 * 1024
 _UPLOAD_SILENCE_S = 120.0

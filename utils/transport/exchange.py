@@ -13,11 +13,11 @@ import requests
 from requests.utils import requote_uri
 from urllib3.util.retry import Retry
 
-from .addresses import origin_of
-from .errors import TransportError
-from .transport_call import Call, open_reply
-from .transport_connection import Patience, WatchedAdapter
-from .transport_watch import Watch
+from ..addresses import origin_of
+from ..errors import TransportError
+from .call import Call, open_reply
+from .connection import Patience, WatchedAdapter
+from .watch import Watch
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5

@@ -15,10 +15,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from .addresses import origin_of
-from .errors import NotSentError
-from .transport_socket import CONNECT_LIMIT_S, WatchedSocket, dial
-from .transport_watch import running_watch
+from ..addresses import origin_of
+from ..errors import NotSentError
+from .sockets import CONNECT_LIMIT_S, WatchedSocket, dial
+from .watch import running_watch
 
 HTTPS_PORT = 443
 _POOL_SIZE = 16

@@ -9,13 +9,16 @@ from typing import Any
 
 from .states import State
 
+PRACTICE_ORIGIN = "practice"
+"""Stands for the practice service, whose port changes with every start."""
+
 
 @dataclass(frozen=True)
 class NewTask:
     """What is written when a request is met for the first time.
 
     Attributes:
-        origin: Origin of the service, or "practice".
+        origin: Origin of the service, or `PRACTICE_ORIGIN`.
         practice: Whether the practice service does it.
         fingerprint: What identifies the request; "" for a task that was only typed in.
         kind: "animate" or "replace"; "" where it is not known.

@@ -12,11 +12,11 @@ from filelock import FileLock, Timeout
 
 from ..errors import LedgerError
 from ..settings import make_private
+from ..unexpected import report
 from .mending import finish, is_missing, make_new, mend, run_migrations
 from .rows import TaskRow
 from .salvage import put_back
 from .schema import MIGRATIONS
-from .unexpected import report
 
 _IDLE_MOST = 4
 """Connections that wait for the next one who needs them: each has two files open, and up to 2 MB

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from apixo_wan_animate.utils.tasks.states import LIVE, SPENT, STEPS, UNFINISHED, State, is_legal
+from apixo_wan_animate.utils.ledger.states import LIVE, SPENT, STEPS, UNFINISHED, State, is_legal
 
 
 def test_every_state_is_in_the_table():

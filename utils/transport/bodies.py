@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 from requests import Response
 
-from .errors import InputError
-from .transport_call import BROKEN, broken
-from .transport_watch import running_watch
+from ..errors import InputError
+from .call import BROKEN, broken
+from .watch import running_watch
 
 CHUNK_BYTES = 64 * 1024
 _UNCHANGED = frozenset({"", "identity", "aws-chunked"})

@@ -14,11 +14,11 @@ import requests
 from requests.sessions import Session
 from urllib3.exceptions import HTTPError, ProxyError
 
-from .addresses import check_url, is_loopback, origin_of
-from .errors import InputError, NotSentError, TransportError
-from .transport_connection import WatchedAdapter
-from .transport_socket import check_behind_proxy
-from .transport_watch import Watch, running_watch
+from ..addresses import check_url, is_loopback, origin_of
+from ..errors import InputError, NotSentError, TransportError
+from .connection import WatchedAdapter
+from .sockets import check_behind_proxy
+from .watch import Watch, running_watch
 
 USER_AGENT = "apixo-wan-animate"
 

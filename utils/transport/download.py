@@ -12,10 +12,10 @@ from typing import BinaryIO, Protocol
 
 from requests import Response
 
-from .addresses import AddressRule, redact
-from .clock import Clock, growing
-from .errors import NotSentError, Stopped, TransportError
-from .transport_bodies import EncodingError, Inflater, announced_bytes, chunks
+from ..addresses import AddressRule, redact
+from ..clock import Clock, growing
+from ..errors import NotSentError, Stopped, TransportError
+from .bodies import EncodingError, Inflater, announced_bytes, chunks
 
 _MOST_FRUITLESS = 4
 """So many attempts in a row may bring nothing new."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fingerprint import PRACTICE_ORIGIN
-from .rows import TaskRow, read_row
+from .rows import PRACTICE_ORIGIN, TaskRow, read_row
 from .states import State
 
 PIECED = "Pieced together from what was readable of a damaged ledger."
