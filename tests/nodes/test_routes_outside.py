@@ -10,7 +10,8 @@ from apixo_wan_animate.utils.hosting.selfserved import ROUTE as PUBLISHED
 from apixo_wan_animate.utils.hosting.shelf import Shelf
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.tasks.fingerprint import token_digest
-from route_rows import add_row, ledger_of, until
+from patience import until
+from route_rows import add_row, ledger_of
 
 
 def publish(tmp_path, content: bytes, *, seconds: float = 60.0) -> str:

@@ -52,7 +52,7 @@ class Client:
         url = f"{self.origin}{API}/statusTask/{MODEL}"
         return self.http.get(url, params={"taskId": task_id}, headers=KEY)
 
-    def ended(self, task_id, limit_s=30.0):
+    def ended(self, task_id, limit_s=90.0):
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
             data = self.status(task_id).json()["data"]

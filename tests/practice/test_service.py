@@ -8,15 +8,9 @@ import time
 
 import pytest
 from apixo_wan_animate.utils.practice.gate import Limits
+from patience import until
 
 from .caller import API, KEY, MODEL, body
-
-
-def until(condition, limit_s=10.0):
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_a_task_is_accepted_made_and_told(client, picture, tiny_clip):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,10 +47,3 @@ def add_row(ledger: Ledger, number: int, *, state: State = State.FAILED, **chang
         return ledger.step(row.id, State.UNKNOWN)
     row = ledger.submitted(row.id, f"task-{number}")
     return ledger.step(row.id, State.FAILED, fail_code="NSFW", fail_message="No. Change it.")
-
-
-def until(true, *, limit_s=10.0):
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -10,8 +10,9 @@ from apixo_wan_animate.utils.errors import Stopped, TaskTimeoutError
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.watch import timed_out
+from patience import until
 
-from .world import clip, outcome, picture, request, until
+from .world import clip, outcome, picture, request
 
 AT_ONCE_S = 0.2
 
@@ -61,7 +62,7 @@ def test_leaving_while_a_clip_is_encoded_leaves_nothing(world):
     watch = service.start(request(motion=clip(frames=4000)))
     until(lambda: watch.progress.phase == "encoding" and (watch.progress.done or 0) > 2)
     leave_quickly(watch)
-    until(lambda: nothing_is_left(world), limit_s=5)
+    until(lambda: nothing_is_left(world))
     assert world.submits == 0
 
 

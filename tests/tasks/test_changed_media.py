@@ -13,9 +13,10 @@ from apixo_wan_animate.utils.media.encode import encode_clip
 from apixo_wan_animate.utils.media.probe import probe
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip
 from apixo_wan_animate.utils.tasks.request import ShareWish
+from patience import until
 
 from .test_cancel import Gate
-from .world import H, W, clip, outcome, request, until
+from .world import H, W, clip, outcome, request
 
 
 class BusyEncoder:

@@ -17,9 +17,10 @@ from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
 from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
 from clocks import FastClock, HandClock
+from patience import until
 
 from .test_cancel import Gate
-from .world import outcome, request, until
+from .world import outcome, request
 
 DAY_S = 86_400.0
 JUMPS = pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_task_is_collected_though_the_clock_is_set_while_it_runs(world, jump_s
     assert gate.reached.wait(20)
     clock.jump(jump_s)
     gate.open()
-    assert outcome(watch, limit_s=40).row.state is State.COLLECTED
+    assert outcome(watch).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
 
 
@@ -69,10 +70,10 @@ def test_a_task_that_is_missing_for_minutes_is_not_given_up_because_the_clock_is
     clock = FastClock(400)
     asked = missing(world, clock)
     clock.jump(jump_s)
-    until(lambda: world.remote.counts["status"] >= asked + 6, limit_s=40)
+    until(lambda: world.remote.counts["status"] >= asked + 6)
     assert world.only_row().state in {State.SUBMITTED, State.RUNNING}
     world.heal()
-    world.wait_for(State.COLLECTED, limit_s=40)
+    world.wait_for(State.COLLECTED)
 
 
 @pytest.mark.parametrize("jump_s", [DAY_S, -40 * 365 * DAY_S], ids=["a day on", "40 years back"])
@@ -81,7 +82,7 @@ def test_a_task_without_a_trace_is_given_up_after_a_day_though_the_clock_is_set(
     missing(world, clock, times=3)
     clock.jump(jump_s)
     began = clock.monotonic()
-    world.wait_for(State.FAILED, limit_s=60)
+    world.wait_for(State.FAILED)
     assert clock.monotonic() - began > MISSING_FINAL_S / 2
 
 

@@ -14,9 +14,10 @@ from apixo_wan_animate.utils.ledger.database import Database
 from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE
 from apixo_wan_animate.utils.ledger.states import State
 from broken_ledger import LEAF_OF_INDEX, LEAF_OF_TABLE, PAGE, overwrite, pages_with
+from patience import until
 
 from .test_cancel import Gate
-from .world import outcome, picture, request, until
+from .world import outcome, picture, request
 
 PACK = Path(__file__).resolve().parents[2]
 

@@ -20,9 +20,10 @@ from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.mending import NOTICE_FILE
 from apixo_wan_animate.utils.ledger.states import State
 from clocks import FastClock, HandClock
+from patience import until
 
 from .test_cancel import Gate
-from .world import outcome, request, until
+from .world import outcome, request
 
 PACK = Path(__file__).resolve().parents[2]
 

@@ -27,9 +27,10 @@ from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
 from apixo_wan_animate.utils.practice.service import PracticeService
 from apixo_wan_animate.utils.tasks.agenda import Agenda
 from clocks import FastClock
+from patience import until
 
 from .answers import RESULT, SOON, in_200, without_id
-from .world import outcome, request, until
+from .world import outcome, request
 
 REFUSED = [
     pytest.param(instead(400), RejectedError, id="400"),
@@ -236,7 +237,7 @@ def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(worl
     monkeypatch.setattr(Agenda, "after", stalled)
     world.plan.add("file", instead(404), times=2, path=RESULT)
     watch = world.service(clock=FastClock(200)).start(request())
-    assert outcome(watch, limit_s=15).row.state is State.COLLECTED
+    assert outcome(watch).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
 
 

@@ -12,10 +12,11 @@ from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
 from clocks import FastClock, HandClock
+from patience import until
 
 from .answers import RESULT, SOON, ask_until, in_200, with_data, without_id
 from .test_cancel import Gate
-from .world import outcome, request, until
+from .world import outcome, request
 
 STATUS = [
     pytest.param(cut(30), id="cut"),

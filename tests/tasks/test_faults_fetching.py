@@ -10,9 +10,10 @@ from apixo_wan_animate.utils.practice.faults import corrupt, cut, instead
 from apixo_wan_animate.utils.practice.wire import Reply
 from apixo_wan_animate.utils.tasks.rhythm import FILE_GONE_FINAL_S
 from clocks import FastClock, HandClock
+from patience import until
 
 from .answers import RESULT, ask_until
-from .world import outcome, request, until
+from .world import outcome, request
 
 
 def elsewhere(seen: list[str]):

@@ -11,9 +11,10 @@ from apixo_wan_animate.utils.errors import InputError, TaskUnknownError
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
+from patience import until
 
 from .test_cancel import Gate
-from .world import outcome, request, until
+from .world import outcome, request
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import time
 import pytest
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
+from patience import until
 
 from .test_cancel import Gate
-from .world import World, clip, outcome, picture, request, until
+from .world import World, clip, outcome, picture, request
 
 RESULT = "/files/practice-"
 BUSY = {"Retry-After": "8"}
@@ -48,9 +49,9 @@ class Hanging:
         before = self._world.remote.counts["upload"]
         self._world.plan.add("upload", self.uploads, times=10**6)
         self.up = [service.start(other(20 + number)) for number in range(3)]
-        until(lambda: self._world.remote.counts["upload"] == before + 3, limit_s=15)
-        service._pool.put("encode", lambda: self.encoding.wait(30))
-        until(lambda: service._pool._running["encode"] == 1, limit_s=10)
+        until(lambda: self._world.remote.counts["upload"] == before + 3)
+        service._pool.put("encode", self.encoding.wait)
+        until(lambda: service._pool._running["encode"] == 1)
 
     def _rows_in(self, state: State) -> int:
         return sum(row.state is state for row in self._world.rows())
@@ -76,12 +77,12 @@ def test_a_task_that_is_ready_is_submitted_asked_about_and_collected(world, hang
     until(lambda: "busy" in watch.progress.note)
     hanging.upload_and_encode(service)
     world.heal()
-    until(lambda: watch.accepted() is not None, limit_s=5)
+    until(lambda: watch.accepted() is not None)
     row_id = watch.accepted().id
-    until(lambda: service.row(row_id).state is State.SUCCEEDED, limit_s=10)
+    until(lambda: service.row(row_id).state is State.SUCCEEDED)
     assert not watch.done, "there is no slot to fetch it yet"
     hanging.downloads.open()
-    assert outcome(watch, limit_s=10).file.is_file()
+    assert outcome(watch).file.is_file()
 
 
 def test_the_slot_of_an_upload_that_hangs_is_free_within_a_second_of_cancel(world, hanging):

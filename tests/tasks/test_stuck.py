@@ -19,10 +19,11 @@ from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.request import ShareWish
 from clocks import FastClock
+from patience import until
 
 from .test_cancel import Gate
 from .test_trouble import Holder
-from .world import clip, outcome, picture, request, until
+from .world import clip, outcome, picture, request
 
 RESULT = "/files/practice-"
 
@@ -53,7 +54,7 @@ def test_a_404_that_cannot_be_noted_does_not_end_the_asking(world, holder):
 
     world.plan.add("status", unknown_and_held)
     watch = world.service().start(request())
-    until(lambda: "ledger" in watch.progress.note, limit_s=10)
+    until(lambda: "ledger" in watch.progress.note)
     holder.release()
     assert outcome(watch).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
@@ -71,7 +72,7 @@ def test_all_who_wait_for_an_upload_are_told_that_the_ledger_is_held(world, hold
     watches = [service.start(request(character=picture(n), motion=motion)) for n in (1, 2)]
     for watch in watches:
         with pytest.raises(LedgerError, match="another program"):
-            outcome(watch, limit_s=10)
+            outcome(watch)
     holder.release()
     until(lambda: world.rows() == [])
     assert world.submits == 0
@@ -84,7 +85,7 @@ def test_a_ledger_that_is_held_just_before_the_submit_is_told_and_nothing_leaves
     until(lambda: "busy" in watch.progress.note)
     holder.hold()
     with pytest.raises(LedgerError, match="another program"):
-        outcome(watch, limit_s=10)
+        outcome(watch)
     holder.release()
     until(lambda: world.rows() == [])
     assert world.accepted == 0
@@ -132,7 +133,7 @@ def test_forgetting_by_force_stops_an_upload_and_leaves_no_file(world, gate):
     with pytest.raises(TaskError, match="forgotten"):
         outcome(watch)
     scratch = world.folders().temp / "apixo_wan_animate"
-    until(lambda: not [p for p in scratch.glob("*/*") if p.exists()], limit_s=5)
+    until(lambda: not [p for p in scratch.glob("*/*") if p.exists()])
     assert world.submits == 0
 
 
@@ -160,9 +161,9 @@ def test_what_is_started_after_the_end_is_told_so(world):
     outcome(service.start(request()))
     service.stop()
     with pytest.raises(Stopped):
-        outcome(service.start(request(2)), limit_s=5)
+        outcome(service.start(request(2)))
     with pytest.raises(Stopped):
-        outcome(service.collect("x"), limit_s=5)
+        outcome(service.collect("x"))
     share = service.share(ShareWish(picture(), "auto"))
     assert share.done
     with pytest.raises(Stopped):
@@ -193,7 +194,7 @@ def test_a_process_that_ends_in_any_phase_loses_nothing_and_the_next_goes_on(
     threading.Timer(0.3, gate.open).start()
     one.stop()
     with pytest.raises(Stopped):
-        outcome(watch, limit_s=5)
+        outcome(watch)
     assert [row.state in ACCEPTED for row in world.rows()] == [True] * bought
     assert world.accepted == bought
     two = world.service()
@@ -286,7 +287,7 @@ def test_one_of_four_that_is_refused_leaves_the_others_alone(world):
     world.plan.add("submit", instead(402), skip=1)
     service, motion = world.service(), clip()
     watches = [service.start(request(character=picture(n), motion=motion)) for n in range(4)]
-    until(lambda: all(watch.done for watch in watches), limit_s=60)
+    until(lambda: all(watch.done for watch in watches))
     ended = [row.state for row in world.rows()]
     assert sorted(state.value for state in ended) == ["collected"] * 3 + ["refused"]
     assert (world.submits, world.accepted) == (4, 3)
@@ -296,7 +297,7 @@ def test_a_list_that_would_pass_the_daily_limit_stops_at_it(world):
     world.environ["APIXO_WAN_DAILY_SECONDS"] = "14"
     service, motion = world.service(), clip()
     watches = [service.start(request(character=picture(n), motion=motion)) for n in range(4)]
-    until(lambda: all(watch.done for watch in watches), limit_s=60)
+    until(lambda: all(watch.done for watch in watches))
     assert [row.state for row in world.rows()] == [State.COLLECTED] * 2
     assert (world.submits, world.accepted) == (2, 2)
 

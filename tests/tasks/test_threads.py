@@ -10,8 +10,7 @@ from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
 from apixo_wan_animate.utils.tasks.pool import Pool
 from apixo_wan_animate.utils.tasks.service import LIMITS, QUICK, WORKERS
 from clocks import FastClock, HandClock
-
-from .world import until
+from patience import until
 
 
 def test_a_thousand_pieces_of_work_need_no_more_threads_than_allowed():
@@ -34,10 +33,16 @@ def test_a_thousand_pieces_of_work_need_no_more_threads_than_allowed():
 def test_small_work_now_and_then_keeps_one_thread_and_not_all(monkeypatch):
     monkeypatch.setattr(pool_module, "_IDLE_S", 0.5)
     pool = Pool({"a": 8}, workers=8, name="test-pool")
-    together = threading.Barrier(8)
+    together, met = threading.Barrier(8), threading.Semaphore(0)
+
+    def meet() -> None:
+        together.wait(90)
+        met.release()
+
     for _ in range(8):
-        pool.put("a", lambda: together.wait(10))
-    until(lambda: together.broken or pool._idle == 8)
+        pool.put("a", meet)
+    for _ in range(8):
+        assert met.acquire(timeout=90)
     pause = threading.Event()
 
     def only_one_is_left() -> bool:
@@ -46,11 +51,14 @@ def test_small_work_now_and_then_keeps_one_thread_and_not_all(monkeypatch):
         return len(pool._threads) == 1
 
     until(only_one_is_left)
-    known = set(pool._threads)
+    monkeypatch.setattr(pool_module, "_IDLE_S", 300)
+    known: set[threading.Thread] = set()
     for _ in range(40):
-        pool.put("a", lambda: None)
-        pause.wait(0.02)
-    assert pool._threads == known
+        pool.put("a", met.release)
+        assert met.acquire(timeout=90)
+        until(lambda: pool._idle == 1)
+        known |= pool._threads
+    assert len(known) == 1
     pool.stop(timeout_s=5)
 
 

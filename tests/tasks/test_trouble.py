@@ -25,9 +25,10 @@ from apixo_wan_animate.utils.tasks import service as tasks_service
 from apixo_wan_animate.utils.tasks.request import ShareWish, UrlCharacter, UrlMotion
 from apixo_wan_animate.utils.tasks.service import Surroundings
 from clocks import FastClock, HandClock
+from patience import until
 
 from .test_cancel import Gate
-from .world import clip, outcome, picture, request, until
+from .world import clip, outcome, picture, request
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_process_that_ends_tells_every_node(world):
     service.stop()
     for watch in watches:
         with pytest.raises(Stopped):
-            outcome(watch, limit_s=5)
+            outcome(watch)
 
 
 def test_an_answer_that_comes_after_the_process_let_go_is_still_written(world, monkeypatch):

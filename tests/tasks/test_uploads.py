@@ -21,11 +21,12 @@ from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.service import Surroundings
 from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
 from clocks import HandClock
+from patience import until
 
 from .test_cancel import Gate
 from .test_changed_media import BusyEncoder
 from .test_trouble import Signing, Store, with_store
-from .world import clip, outcome, picture, request, until
+from .world import clip, outcome, picture, request
 
 
 @pytest.fixture

@@ -31,8 +31,9 @@ from apixo_wan_animate.utils.tasks.request import (
     UrlMotion,
 )
 from clocks import FastClock
+from patience import until
 
-from .world import H, W, clip, outcome, picture, request, until
+from .world import H, W, clip, outcome, picture, request
 
 
 def test_a_request_becomes_a_file_with_a_sidecar(world):
@@ -87,7 +88,7 @@ def test_the_media_are_let_go_of_as_soon_as_the_task_is_accepted(world):
     until(lambda: watch.accepted() is not None)
     del wanted
     gc.collect()
-    until(lambda: frames() is None, limit_s=5)
+    until(lambda: frames() is None)
     release.set()
     outcome(watch)
 
@@ -182,7 +183,7 @@ def test_sound_is_put_back_also_when_a_deleted_file_is_fetched_again(world):
     wanted = request(prompt="practice:silent", motion=clip(sound=True, frames=18))
     first = outcome(service.start(wanted))
     assert probe(first.file).sound is not None
-    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=10)
+    until(lambda: not list((world.folders().state / "sounds").iterdir()))
     first.file.unlink()
     assert probe(outcome(service.start(wanted)).file).sound is not None
 
@@ -469,5 +470,5 @@ def test_a_task_is_not_submitted_before_its_sound_is_kept(world, monkeypatch):
     )
     with pytest.raises(RejectedError):
         outcome(watch)
-    until(lambda: submits == [0], limit_s=2)
-    until(lambda: not list((world.folders().state / "sounds").iterdir()), limit_s=10)
+    until(lambda: submits == [0])
+    until(lambda: not list((world.folders().state / "sounds").iterdir()))

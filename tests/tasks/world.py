@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from urllib.request import Request as HttpRequest
@@ -29,6 +26,7 @@ from apixo_wan_animate.utils.tasks.service import Surroundings, TaskService
 from apixo_wan_animate.utils.tasks.watch import Outcome, Watch
 from apixo_wan_animate.utils.transport import Transport
 from clocks import FastClock
+from patience import until
 
 HURRY = 40.0
 """How much faster than real time the services of a world live, if nothing else is said."""
@@ -170,7 +168,7 @@ class World:
         (row,) = self.rows()
         return row
 
-    def wait_for(self, state: State, *, limit_s: float = 30.0) -> TaskRow:
+    def wait_for(self, state: State, *, limit_s: float = 90.0) -> TaskRow:
         """Wait until the only row is in a state."""
         until(lambda: [r.state for r in self.rows()] == [state], limit_s=limit_s)
         return self.only_row()
@@ -189,15 +187,6 @@ class World:
         self.remote.stop()
 
 
-def until(what: Callable[[], bool], *, limit_s: float = 90.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + limit_s
-    pause = threading.Event()
-    while not what():
-        assert time.monotonic() < end, "it did not come to that"
-        pause.wait(0.01)
-
-
-def outcome(watch: Watch, *, limit_s: float = 60.0) -> Outcome:
+def outcome(watch: Watch, *, limit_s: float = 90.0) -> Outcome:
     assert watch.wait(limit_s), f"still {watch.progress}"
     return watch.outcome()
