@@ -111,27 +111,38 @@ def host_name(word: object) -> str:
     return HOSTS[word]
 
 
-def one_picture(image: Tensor, mask: Tensor | None) -> PictureCharacter:
+def one_picture(
+    image: Tensor,
+    mask: Tensor | None,
+    *,
+    name: str = "character",
+    mask_name: str = "character_mask",
+) -> PictureCharacter:
     """The one picture of a batch, with its mask.
+
+    Args:
+        image: One picture (1, height, width, channels).
+        mask: What it hides (height, width), or the same in a batch of one; None hides nothing.
+        name: What the picture's input is called on the node.
+        mask_name: What the mask's is called.
 
     Raises:
         InputError: There are several, or none, or the mask is of another picture.
     """
     if not isinstance(image, Tensor) or image.ndim != 4 or image.numel() == 0:
         raise InputError(
-            f"The character input holds no picture ({_shape(image)}). "
-            "Wire one picture of the character into it."
+            f"The input {name} holds no picture ({_shape(image)}). Wire one picture into it."
         )
     if image.shape[0] > 1:
         raise InputError(
-            f"The character input holds {image.shape[0]} pictures in one batch; a task takes one. "
-            "To make a task of each, put the node “Rebatch Images” with batch_size 1 before it, "
+            f"The input {name} holds {image.shape[0]} pictures in one batch; the node takes one. "
+            "To run it for each, put the node “Rebatch Images” with batch_size 1 before it, "
             "which makes a list of them."
         )
-    return PictureCharacter(image[0], _one_mask(image, mask))
+    return PictureCharacter(image[0], _one_mask(image, mask, names=(name, mask_name)))
 
 
-def _one_mask(image: Tensor, mask: Tensor | None) -> Tensor | None:
+def _one_mask(image: Tensor, mask: Tensor | None, *, names: tuple[str, str]) -> Tensor | None:
     """The mask, unless it is the empty 64×64 one that LoadImage gives for an opaque picture."""
     if mask is None:
         return None
@@ -141,8 +152,8 @@ def _one_mask(image: Tensor, mask: Tensor | None) -> Tensor | None:
     if plane.ndim == 2 and not bool(plane.any()):
         return None
     raise InputError(
-        f"The mask has the shape {tuple(plane.shape)}, the character {tuple(image.shape[1:3])}. "
-        "Wire in the MASK of the same Load Image, or leave character_mask free."
+        f"{names[1]} has the shape {tuple(plane.shape)}, {names[0]} {tuple(image.shape[1:3])}. "
+        f"Wire in the MASK of the same Load Image, or leave {names[1]} free."
     )
 
 
@@ -200,9 +211,13 @@ def read_motion(inputs: dict[str, Any]) -> Clip | UrlMotion:
 
 def _frames_clip(frames: Tensor, frame_rate: object, sound: Sound | None) -> FramesClip:
     """A batch of frames with its rate."""
-    if not isinstance(frames, Tensor) or frames.ndim != 4 or frames.numel() == 0:
-        raise InputError(f"The clip is empty ({_shape(frames)}). Wire at least one frame into it.")
+    _check_frames(frames)
     return FramesClip(frames, exact_rate(frame_rate), sound)
+
+
+def _check_frames(frames: object) -> None:
+    if not isinstance(frames, Tensor) or frames.ndim != 4 or frames.numel() == 0:
+        raise InputError(f"The clip is empty ({_shape(frames)}). Wire in one of at least a frame.")
 
 
 def _shape(media: object) -> str:
@@ -219,7 +234,6 @@ def _with_sound(clip: Clip, sound: Sound | None) -> Clip:
                 f"The clip's frame rate is {clip.frame_rate}; it must be above 0. "
                 "Set the fps of the node that makes the video."
             )
-        if clip.frames.shape[0] == 0:
-            raise InputError("The clip is empty. Wire a clip with at least one frame into motion.")
+        _check_frames(clip.frames)
         return FramesClip(clip.frames, clip.frame_rate, sound or clip.sound)
     return FileClip(clip.source, clip.start_s, clip.duration_s, sound or clip.sound)

@@ -10,9 +10,8 @@ from aiohttp import web
 
 from ..utils.apixo.client import ApixoClient
 from ..utils.clock import SystemClock
-from ..utils.errors import AuthError, InputError, SettingsError
+from ..utils.errors import AuthError, SettingsError
 from ..utils.hosting import choose as hosts
-from ..utils.hosting import selfserved
 from ..utils.hosting.trial import try_host
 from ..utils.setting_values import Secret, parse_key
 from ..utils.settings import VARIABLES, Settings, public_view
@@ -53,16 +52,12 @@ def _view() -> dict[str, Any]:
     known = store.load()
     shown = public_view(known)
     key = {"set": shown.pop("key_set"), "tail": shown.pop("key_tail")}
-    context = _context()
     return {
         "settings": shown,
         "key": key,
         "from_environment": sorted(store.from_environment()),
         "variables": dict(VARIABLES),
-        "ways": ["practice"] if known.practice else list(hosts.configured(known, context)),
-        "address_confirmed": selfserved.is_confirmed(
-            context.state, context.environ, known.public_url
-        ),
+        "ways": ["practice"] if known.practice else list(hosts.configured(known, _context())),
     }
 
 
@@ -149,19 +144,6 @@ async def test_host(_: web.Request, __: Body) -> dict[str, Any]:
 async def test_address(_: web.Request, __: Body) -> dict[str, Any]:
     """Publish a small picture here, and read it under the public address."""
     return await in_worker(lambda: _try("self"))
-
-
-async def confirm_address(_: web.Request, body: Body) -> dict[str, Any]:
-    """Take the owner's word that the public address works, or take it back."""
-
-    def work() -> dict[str, Any]:
-        url = settings_store().load().public_url
-        if not url:
-            raise InputError("There is no public address to confirm. Enter one first.")
-        selfserved.confirm_address(host.folders().state, url if body["confirmed"] else "")
-        return _changed()
-
-    return await in_worker(work)
 
 
 def _try(name: str) -> dict[str, Any]:

@@ -30,9 +30,6 @@ def register(routes: Any) -> None:
     post(f"{PREFIX}/key/test")(gate(owner.test_key, fields={}, owner=True))
     post(f"{PREFIX}/host/test")(gate(owner.test_host, fields={}, owner=True))
     post(f"{PREFIX}/public_address/test")(gate(owner.test_address, fields={}, owner=True))
-    post(f"{PREFIX}/public_address/confirm")(
-        gate(owner.confirm_address, fields={"confirmed": bool}, owner=True)
-    )
 
     get(f"{PREFIX}/tasks")(gate(tasks.listing))
     get(f"{PREFIX}/spending")(gate(tasks.spending))

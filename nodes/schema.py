@@ -56,16 +56,21 @@ def motion_inputs() -> list[Any]:
     ]
 
 
-def frame_rate_input() -> Any:
-    """The rate of `motion_frames`."""
+def frame_rate_input(
+    whose: str = "Frames per second of motion_frames; not used for a VIDEO or a URL.",
+) -> Any:
+    """The rate of a batch of frames.
+
+    Args:
+        whose: Which input's rate it is, for the tooltip.
+    """
     return io.Float.Input(
         "frame_rate",
         default=0.0,
         min=0.0,
         max=240.0,
         step=0.001,
-        tooltip="Frames per second of motion_frames; not used for a VIDEO or a URL. "
-        "23.976, 29.97 and 59.94 are taken as the exact broadcast rates.",
+        tooltip=f"{whose} 23.976, 29.97 and 59.94 are taken as the exact broadcast rates.",
     )
 
 
@@ -111,8 +116,8 @@ def task_inputs() -> list[Any]:
             "host",
             options=["auto", "object store", "this ComfyUI", "temporary host"],
             default="auto",
-            tooltip="How picture and clip reach the service. auto takes what the settings of this "
-            "installation allow, in that order.",
+            tooltip="How picture and clip reach the service. auto takes the first that is set up "
+            "in the settings: object store, this ComfyUI, temporary host.",
         ),
         io.Combo.Input(
             "sound",

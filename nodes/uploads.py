@@ -63,7 +63,8 @@ class ApixoUploadImage(io.ComfyNode):
     @classmethod
     async def execute(cls, *, image: Any, host: str, mask: Any = None) -> io.NodeOutput:
         """Upload the picture, if it does not lie there already."""
-        return await _give(ShareWish(one_picture(image, mask), host_name(host)))
+        picture = one_picture(image, mask, name="image", mask_name="mask")
+        return await _give(ShareWish(picture, host_name(host)))
 
 
 class ApixoUploadVideo(io.ComfyNode):
@@ -86,7 +87,7 @@ class ApixoUploadVideo(io.ComfyNode):
                     "frames", optional=True, tooltip="Or frames; wire their frame rate in as well."
                 ),
                 io.Audio.Input("audio", optional=True, tooltip="Sound for the clip."),
-                frame_rate_input(),
+                frame_rate_input("Frames per second of frames; not used for a VIDEO."),
                 _host_input(),
                 io.Combo.Input(
                     "sound",

@@ -59,8 +59,11 @@ _ROOM_BYTES = 4 << 30
 _EXAMPLES = 2000
 _HYPOTHESIS = (
     "tests/apixo/test_fuzz.py",
+    "tests/hosting/test_ranges.py",
     "tests/nodes/test_fuzz.py",
+    "tests/nodes/test_routes_fuzz.py",
     "tests/test_settings_fuzz.py",
+    "tests/transport/test_address_spellings.py",
 )
 KEPT = pack.ROOT / ".cache" / "fuzz"
 _spawn = multiprocessing.get_context("spawn")

@@ -13,6 +13,7 @@ import types
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PACK = Path(__file__).resolve().parent.parent
 ALIAS = "apixo_wan_animate"
@@ -40,8 +41,17 @@ def _stand_in_host() -> None:
     spec.loader.exec_module(module)
 
 
+def _settle_hypothesis() -> None:
+    """The same examples at each run of the suite; new ones, and many, in `make fuzz`."""
+    many = os.environ.get("FUZZ_EXAMPLES", "")
+    examples = {"max_examples": int(many)} if many else {"derandomize": True}
+    settings.register_profile("here", deadline=None, **examples)
+    settings.load_profile("here")
+
+
 _make_alias()
 _stand_in_host()
+_settle_hypothesis()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ from apixo_wan_animate.utils.settings import VARIABLES, Settings, SettingsStore,
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-QUICK = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example writes anew
+FOLDER_ONCE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture]  # each example writes anew
 )
 
 words = st.sampled_from(
@@ -50,7 +47,7 @@ def read(folder: Path, environ: dict[str, str]) -> None:
     json.dumps(public_view(found))
 
 
-@QUICK
+@FOLDER_ONCE
 @given(environments)
 @example({"APIXO_WAN_DAILY_SECONDS": "²"})
 @example({"APIXO_WAN_PRICE_480P": "9" * 5000})
@@ -59,7 +56,7 @@ def test_any_environment_gives_settings_or_an_error_of_ours(tmp_path, environ):
     read(tmp_path, environ)
 
 
-@QUICK
+@FOLDER_ONCE
 @given(stored.map(json.dumps).map(str.encode) | st.binary(max_size=200))
 @example(b"[" * 200_000)
 @example(b'{"daily_seconds": ' + b"9" * 5000 + b"}")
@@ -70,14 +67,14 @@ def test_any_content_of_the_file_gives_settings_or_an_error_of_ours(tmp_path, co
     read(tmp_path, {})
 
 
-@QUICK
+@FOLDER_ONCE
 @given(st.binary(max_size=100) | stored.map(json.dumps).map(str.encode))
 def test_any_content_of_the_credentials_gives_settings_or_an_error_of_ours(tmp_path, content):
     (tmp_path / "credentials.json").write_bytes(content)
     read(tmp_path, {})
 
 
-@QUICK
+@FOLDER_ONCE
 @given(
     st.dictionaries(names | st.text(max_size=9), plain | st.lists(plain, max_size=2), max_size=4)
 )

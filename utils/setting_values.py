@@ -156,6 +156,18 @@ def read_web_address(text: str, name: str) -> str:
     return address
 
 
+def read_confirmation(text: str, name: str) -> str:
+    """Read for which public address the owner vouches: "" none, "1" the one that is set, or it.
+
+    Raises:
+        SettingsError: The text is malformed.
+    """
+    word = text.strip()
+    if word.lower().startswith(("http://", "https://")):
+        return read_web_address(word, name)
+    return "1" if read_flag(word, name) else ""
+
+
 def read_callback(text: str, name: str) -> str:
     """Read the callback mode: "" off, "1" on, or an https address of the user's own.
 

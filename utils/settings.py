@@ -22,6 +22,7 @@ from .setting_values import (
     Secret,
     parse_key,
     read_callback,
+    read_confirmation,
     read_flag,
     read_minutes,
     read_price,
@@ -79,6 +80,7 @@ class Settings:
     store_public_url: str = ""
     store_delete: bool = False
     public_url: str = ""
+    public_url_confirmed: str = ""
     temporary_host: bool = False
     callback: str = ""
     price_480p: Decimal | None = None
@@ -96,6 +98,7 @@ VARIABLES: Mapping[str, str] = {
     "store_public_url": "APIXO_WAN_STORE_PUBLIC_URL",
     "store_delete": "APIXO_WAN_STORE_DELETE",
     "public_url": "APIXO_WAN_PUBLIC_URL",
+    "public_url_confirmed": "APIXO_WAN_PUBLIC_URL_CONFIRMED",
     "temporary_host": "APIXO_WAN_TEMPORARY_HOST",
     "callback": "APIXO_WAN_CALLBACK",
     "price_480p": "APIXO_WAN_PRICE_480P",
@@ -119,6 +122,7 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "store_public_url": read_web_address,
     "store_delete": read_flag,
     "public_url": read_web_address,
+    "public_url_confirmed": read_confirmation,
     "temporary_host": read_flag,
     "callback": read_callback,
     "price_480p": read_price,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 
 from apixo_wan_animate.utils.apixo.failures import advice
 from apixo_wan_animate.utils.apixo.replies import (
@@ -18,11 +17,10 @@ from apixo_wan_animate.utils.apixo.replies import (
 from apixo_wan_animate.utils.errors import InputError, ProtocolError, ServiceError
 from apixo_wan_animate.utils.transport import Reply
 from apixo_wan_animate.utils.transport.retry_after import LONGEST_S, retry_after_s
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 OURS = (ServiceError, ProtocolError)
-QUICK = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")), deadline=None)
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40)
@@ -55,7 +53,6 @@ def writable(*texts: str) -> None:
         assert text.isprintable() or not text
 
 
-@QUICK
 @given(bodies, statuses)
 @example(b"[" * 200_000, 200)
 @example(b'{"code":200,"data":{"taskId":' + b"9" * 4299 + b"}}", 200)
@@ -70,7 +67,6 @@ def test_a_submits_answer(body, status):
         assert check_task_id(task_id) == task_id
 
 
-@QUICK
 @given(bodies, statuses)
 @example(b'{"code":200,"data":{"createTime":-1e999,"costTime":NaN}}', 200)
 @example(b'{"code":200,"data":{"state":"failed","failCode":' + b"9" * 4299 + b"}}", 200)
@@ -87,7 +83,6 @@ def test_a_tasks_state(body, status):
         writable(found.failure.code, found.failure.message, advice(found.failure.code))
 
 
-@QUICK
 @given(bodies | st.from_regex(rb'\{"code":200,"data":"?[-+0-9_eE. ]{1,30}"?\}'), statuses)
 @example(b'{"code":200,"data":"1e-999999999"}', 200)
 @example(b'{"code":200,"data":"-1e999999999"}', 200)
@@ -101,7 +96,6 @@ def test_a_balance(body, status):
         float(dollars)
 
 
-@QUICK
 @given(bodies)
 @example(b"[" * 200_000)
 @example(b'{"data":{"taskId":17}}')
@@ -115,7 +109,6 @@ def test_a_callback_names_its_task_as_text_or_number():
     assert callback_task_id(b'{"code":501,"message":"x","data":{"taskId":17}}') == "17"
 
 
-@QUICK
 @given(st.text(max_size=300))
 def test_a_task_id_that_is_typed(text):
     try:
@@ -139,7 +132,6 @@ DATES = st.builds(
 )
 
 
-@QUICK
 @given(st.text(max_size=40) | st.from_regex(r"[-+]?[0-9]{1,40}(\.[0-9]*)?") | DATES, DATES)
 @example("²", "")
 @example("1" * 5000, "")

@@ -9,15 +9,10 @@ import pytest
 from apixo_wan_animate.utils.errors import HostingError, InputError, SettingsError
 from apixo_wan_animate.utils.hosting.choose import HostContext, choose, configured
 from apixo_wan_animate.utils.hosting.place import Upload, place
-from apixo_wan_animate.utils.hosting.selfserved import (
-    ROUTE,
-    confirm_address,
-    is_confirmed,
-    runpod_address,
-)
+from apixo_wan_animate.utils.hosting.selfserved import ROUTE, runpod_address
 from apixo_wan_animate.utils.hosting.shelf import FileRequest, Shelf
 from apixo_wan_animate.utils.hosting.trial import try_host
-from apixo_wan_animate.utils.settings import Settings
+from apixo_wan_animate.utils.settings import Settings, SettingsStore
 
 STORE = "s3://media/wan"
 PUBLIC = "https://comfy.example.org"
@@ -97,9 +92,11 @@ def test_the_rule_follows_what_the_owner_configured(context):
     assert local[0].rule.allow_loopback
 
 
-def test_configured_tells_the_ways_in_order(context):
+def test_configured_tells_the_ways_that_auto_takes(context):
     settings = Settings(store=STORE, public_url=PUBLIC, temporary_host=True)
-    assert configured(settings, context) == ("store", "self", "temporary")
+    assert configured(settings, context) == ("store",)
+    found = replace(context, environ=POD, port=8188)
+    assert configured(Settings(temporary_host=True), found) == ("self", "temporary")
     assert configured(Settings(), context) == ()
 
 
@@ -120,17 +117,20 @@ def test_a_runpod_address_is_found_in_the_environment(environ, port, url):
     assert found is None or not found.confirmed
 
 
-def test_a_confirmation_is_for_one_address_only(tmp_path):
-    state = tmp_path / "state"
-    assert not is_confirmed(state, {}, PUBLIC)
-    confirm_address(state, PUBLIC + "/")
-    assert is_confirmed(state, {}, PUBLIC)
-    assert not is_confirmed(state, {}, "https://other.example.org")
-    confirm_address(state, "")
-    assert not is_confirmed(state, {}, PUBLIC)
-    assert is_confirmed(state, {"APIXO_WAN_PUBLIC_URL_CONFIRMED": "1"}, PUBLIC)
-    (state / "public-address.json").write_text("[")
-    assert not is_confirmed(state, {}, PUBLIC)
+@pytest.mark.parametrize(
+    ("word", "vouched"),
+    [("", False), ("0", False), ("1", True), (PUBLIC + "/", True), ("https://b.test", False)],
+)
+def test_a_confirmation_is_for_one_address_or_for_any(tmp_path, context, word, vouched):
+    store = SettingsStore(tmp_path, {"APIXO_WAN_PUBLIC_URL": PUBLIC})
+    store.save({"public_url_confirmed": word})
+    (host,) = choose(store.load(), "self", context)
+    assert host.may_be_unreachable is vouched
+
+
+def test_a_confirmation_that_is_neither_is_an_error(tmp_path):
+    with pytest.raises(SettingsError, match="APIXO_WAN_PUBLIC_URL_CONFIRMED"):
+        SettingsStore(tmp_path, {"APIXO_WAN_PUBLIC_URL_CONFIRMED": "maybe"}).load()
 
 
 # This ComfyUI, through a web server on loopback in its place
@@ -197,8 +197,7 @@ def test_a_public_address_that_leads_elsewhere_is_refused_and_nothing_stays(
     start_site, context, hand_over
 ):
     router = start_site(lambda handler: handler.reply(200, b"<html>Router login</html>"))
-    settings = Settings(public_url=router.origin, base_url=router.origin)
-    confirm_address(context.state, router.origin)
+    settings = Settings(public_url=router.origin, public_url_confirmed="1", base_url=router.origin)
     with pytest.raises(HostingError, match="web page"):
         hand_over(choose(settings, "self", context))
     assert list((context.state / "published").iterdir()) == []
@@ -209,7 +208,7 @@ def test_an_unreachable_public_address_needs_its_owners_word(comfy, context, han
     comfy.close()
     with pytest.raises(HostingError, match="cannot be reached"):
         hand_over(choose(settings, "self", context))
-    confirm_address(context.state, comfy.origin)
+    settings = replace(settings, public_url_confirmed=comfy.origin)
     (warning,) = hand_over(choose(settings, "self", context)).warnings
     assert "confirmed" in warning
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from apixo_wan_animate.utils.apixo.request import Submission
 from apixo_wan_animate.utils.errors import InputError
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip
 from apixo_wan_animate.utils.tasks.request import Request
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
-
-QUICK = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")), deadline=None)
 
 shapes = st.lists(st.integers(0, 5), min_size=0, max_size=5)
 kinds = st.sampled_from([torch.float32, torch.float16, torch.uint8, torch.int64, torch.bool])
@@ -85,13 +82,11 @@ def asked(inputs: dict) -> None:
     json.dumps(body).encode()
 
 
-@QUICK
 @given(st.fixed_dictionaries(WIDGETS))
 def test_any_workflow_makes_a_request_or_an_error_of_ours(inputs):
     asked(inputs)
 
 
-@QUICK
 @given(one_wrong)
 @example(("seed", 10**5000))
 @example(("host", ["auto"]))
@@ -100,7 +95,6 @@ def test_one_wrong_value_in_a_good_workflow_is_named(change):
     asked(GOOD | {name: value})
 
 
-@QUICK
 @given(rates)
 @example(1e308)
 @example(float("inf"))
@@ -113,7 +107,6 @@ def test_any_rate_is_a_positive_fraction_or_an_error_of_ours(rate):
     assert found > 0
 
 
-@QUICK
 @given(sounds)
 @example({"waveform": torch.zeros(1, 1, 9), "sample_rate": float("inf")})
 @example({"waveform": torch.zeros(1, 1, 9), "sample_rate": 10**400})
@@ -128,7 +121,6 @@ def test_any_audio_is_sound_nothing_or_an_error_of_ours(audio):
 numbers = st.integers() | st.integers(-1, 9)
 
 
-@QUICK
 @given(numbers, numbers, numbers, numbers)
 def test_any_frame_numbers_are_a_selection_or_an_error_of_ours(first, count, nth, side):
     options = FrameOptions(first_frame=first, frame_count=count, every_nth=nth, longest_side=side)

@@ -46,6 +46,14 @@ WRONG = {
         {"motion_frames": None, "motion": host.FakeVideo(FramesClip(FRAMES, Fraction(0)))},
         "frame rate is 0",
     ),
+    "a generated video without a frame": (
+        {"motion_frames": None, "motion": host.FakeVideo(FramesClip(FRAMES[:0], Fraction(9)))},
+        "empty",
+    ),
+    "a generated video of no shape": (
+        {"motion_frames": None, "motion": host.FakeVideo(FramesClip(torch.zeros(()), Fraction(9)))},
+        "empty",
+    ),
     "seed too large": ({"seed": 2**31}, "2147483647"),
     "seed below -1": ({"seed": -2}, "-1"),
     "a type nobody knows": ({"type": "dance"}, "dance"),

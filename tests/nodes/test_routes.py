@@ -37,7 +37,6 @@ OWNER_ONLY = [
     ("POST", "/key/test", {}),
     ("POST", "/host/test", {}),
     ("POST", "/public_address/test", {}),
-    ("POST", "/public_address/confirm", {"confirmed": True}),
 ]
 EVERYBODY = [
     ("GET", "/status", None),
@@ -265,14 +264,6 @@ def test_a_public_address_of_somebody_else_is_found_out(server, account):
     reply = server.post(f"{PREFIX}/public_address/test", {}).json()
     assert reply["ok"] is False
     assert "404" in reply["message"]
-
-
-def test_the_owner_can_confirm_an_address_and_take_it_back(server):
-    assert server.post(f"{PREFIX}/public_address/confirm", {"confirmed": True}).status_code == 400
-    server.post(f"{PREFIX}/settings", {"changes": {"public_url": "https://comfy.example.org"}})
-    confirm = f"{PREFIX}/public_address/confirm"
-    assert server.post(confirm, {"confirmed": True}).json()["address_confirmed"] is True
-    assert server.post(confirm, {"confirmed": False}).json()["address_confirmed"] is False
 
 
 def test_every_route_is_open_under_one_name_of_the_pack():

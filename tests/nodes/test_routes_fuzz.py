@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 
 from apixo_wan_animate.nodes.routes import PREFIX
 from apixo_wan_animate.utils.settings import VARIABLES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-QUICK = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one server meets them all
+SERVER_ONCE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture]  # one server meets them all
 )
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
@@ -29,7 +26,7 @@ bodies = (
 KIND = {"Content-Type": "application/json"}
 
 
-@QUICK
+@SERVER_ONCE
 @given(bodies)
 @example(b'{"changes": {"daily_seconds": ' + b"9" * 5000 + b"}}")
 @example(b"[" * 50_000)
@@ -42,7 +39,7 @@ def test_any_body_of_the_settings_is_taken_or_refused_in_words(server, body):
     assert ("error" in reply.json()) == (reply.status_code != 200)
 
 
-@QUICK
+@SERVER_ONCE
 @given(
     st.fixed_dictionaries({"row": values, "task_id": values}).map(json.dumps)
     | values.map(json.dumps)

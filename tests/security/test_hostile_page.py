@@ -41,10 +41,9 @@ NEIGHBOURS = {
 """What whoever may use this ComfyUI may do with its tasks; a decision, written in SECURITY.md."""
 
 GATED = [(m, p) for m, p in every_route() if not p.startswith(BY_TOKEN)]
-BODY = {"row": 1, "task_id": "x", "changes": {"practice": True}, "key": "sk-other-0123456789",
-        "confirmed": True}  # fmt: skip
+BODY = {"row": 1, "task_id": "x", "changes": {"practice": True}, "key": "sk-other-0123456789"}
 FIELDS = {"collect": ["row"], "abandon": ["row"], "forget": ["row"], "adopt": ["row", "task_id"],
-          "settings": ["changes"], "key": ["key"], "confirm": ["confirmed"]}  # fmt: skip
+          "settings": ["changes"], "key": ["key"]}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

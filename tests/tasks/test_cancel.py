@@ -26,7 +26,7 @@ class Gate:
 
     def __call__(self, asked, handle):
         self.reached.set()
-        self._open.wait(30)
+        self._open.wait(300)
         return handle()
 
     def open(self) -> None:

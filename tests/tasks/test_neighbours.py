@@ -11,6 +11,7 @@ from apixo_wan_animate.utils.errors import InputError, TaskUnknownError
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
+from apixo_wan_animate.utils.tasks.service import Surroundings
 from patience import until
 
 from .test_cancel import Gate
@@ -308,7 +309,19 @@ def test_the_users_own_callback_address_is_passed_on_as_it_is(world):
     assert world.dashboard()[0]["callback_url"] == "https://hooks.test/me?token=1"
 
 
-def test_without_a_public_address_no_callback_is_asked_for(world):
-    world.environ["APIXO_WAN_CALLBACK"] = "1"
+@pytest.mark.parametrize("address", ["", "http://comfy.test"])
+def test_without_a_public_address_of_https_no_callback_is_asked_for(world, address):
+    world.environ |= {"APIXO_WAN_CALLBACK": "1", "APIXO_WAN_PUBLIC_URL": address}
     outcome(world.service().start(request()))
     assert not world.dashboard()[0]["callback_url"]
+
+
+def test_an_address_that_was_found_is_called_back_as_one_that_was_typed_in(world, monkeypatch):
+    monkeypatch.setenv("RUNPOD_POD_ID", "abc123xyz789")
+    world.environ["APIXO_WAN_CALLBACK"] = "1"
+    around = Surroundings(hosts=lambda settings, name: [world.host()], port=8188)
+    outcome(world.service_around(around).start(request()))
+    asked = world.dashboard()[0]["callback_url"]
+    assert asked.startswith(
+        "https://abc123xyz789-8188.proxy.runpod.net/apixo_wan_animate/callback/"
+    )

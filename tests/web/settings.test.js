@@ -15,7 +15,6 @@ function makeServer() {
     from_environment: server.fixed,
     variables: { api_key: "APIXO_API_KEY", practice: "APIXO_WAN_PRACTICE", store: "APIXO_WAN_STORE" },
     ways: [],
-    address_confirmed: false,
   });
   const may = () => {
     if (server.refuse) throw server.refuse;
@@ -40,7 +39,6 @@ function makeServer() {
     testPublicAddress: async () => {
       throw new RouteError("The address cannot be reached. Check it.", 502);
     },
-    confirmAddress: async () => view(),
   };
   return server;
 }
@@ -211,4 +209,28 @@ test("every control is named by its label or by its own words", async () => {
       assert.ok(named || control.textContent.trim(), `${id}: ${control.outerHTML}`);
     }
   }
+});
+
+test("the owner's word for an address is saved for that address, and shown for it alone", async () => {
+  const server = makeServer();
+  server.values.public_url = "https://comfy.example.org";
+  const { field, settings } = await show(server, "apixo.public_url");
+  const confirmed = field.querySelector("input[type=checkbox]");
+  assert.equal(confirmed.checked, false);
+  confirmed.click();
+  await settled();
+  assert.deepEqual(server.saved, [{ public_url_confirmed: "https://comfy.example.org" }]);
+  assert.equal(confirmed.checked, true);
+  await settings.save("public_url", "https://other.example.org");
+  await settled();
+  assert.equal(confirmed.checked, false);
+});
+
+test("the owner's word that comes from the environment cannot be changed here", async () => {
+  const server = makeServer();
+  server.values = { ...server.values, public_url: "https://comfy.example.org", public_url_confirmed: "1" };
+  server.fixed = ["public_url_confirmed"];
+  const { field } = await show(server, "apixo.public_url");
+  const confirmed = field.querySelector("input[type=checkbox]");
+  assert.deepEqual([confirmed.checked, confirmed.disabled], [true, true]);
 });

@@ -15,7 +15,7 @@ from ..transport import Transport
 from .bucket import StoreAddress, endpoint_of
 from .host import SETTINGS_PAGE, Host
 from .practice import PracticeHost
-from .selfserved import PublicAddress, SelfServedHost, is_confirmed, runpod_address
+from .selfserved import PublicAddress, SelfServedHost, runpod_address
 from .shelf import Shelf
 from .store import StoreHost
 from .temporary import TEMPORARY_SERVICES, TemporaryHost
@@ -86,27 +86,29 @@ def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:
 
 
 def configured(settings: Settings, context: HostContext) -> tuple[str, ...]:
-    """The ways that "auto" would look at, in its order."""
+    """The ways that "auto" takes, in its order; the second only where the first fails."""
+    if settings.store:
+        return ("store",)
+    if settings.public_url:
+        return ("self",)
     ways = {
-        "store": bool(settings.store),
-        "self": _address(settings, context) is not None,
+        "self": _address(settings, context) is not None,  # found by itself, perhaps closed
         "temporary": settings.temporary_host,
     }
     return tuple(name for name, there in ways.items() if there)
+
+
+def public_url(settings: Settings, context: HostContext) -> str:
+    """Where this ComfyUI is reached from outside, as typed in or found; "" where nobody knows."""
+    address = _address(settings, context)
+    return address.url if address else ""
 
 
 def _first_configured(settings: Settings, context: HostContext) -> list[Host]:
     ways = configured(settings, context)
     if not ways:
         raise SettingsError(_NOTHING)
-    if ways[0] == "store":
-        return [_store(settings, context)]
-    if ways[0] == "temporary":
-        return _temporary(settings, "temporary", context)
-    first: list[Host] = [_self_served(settings, context)]
-    if not settings.public_url and "temporary" in ways:
-        return first + _temporary(settings, "temporary", context)
-    return first
+    return [host for way in ways for host in choose(settings, way, context)]
 
 
 def _rule(settings: Settings, *addresses: str) -> AddressRule:
@@ -146,7 +148,7 @@ def _store(settings: Settings, context: HostContext) -> Host:
 def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
     if settings.public_url:
         url = settings.public_url
-        return PublicAddress(url, confirmed=is_confirmed(context.state, context.environ, url))
+        return PublicAddress(url, confirmed=settings.public_url_confirmed in {"1", url})
     return runpod_address(context.environ, port=context.port)
 
 

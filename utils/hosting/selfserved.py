@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,7 @@ from threading import Event
 
 from ..addresses import AddressRule
 from ..clock import Clock
-from ..errors import HostingError, SettingsError
-from ..settings import make_private
+from ..errors import HostingError
 from .host import HostedFile, Progress
 from .shelf import Shelf
 
@@ -23,8 +20,6 @@ ROUTE = "/apixo_wan/published/"
 LINK_LIFE_S = 24 * 3600.0
 _LIMIT_BYTES = 2 * 1024**3
 _RUNPOD_ID = re.compile(r"[a-z0-9]{5,40}", re.ASCII)
-_CONFIRMED_FILE = "public-address.json"
-CONFIRMED_VARIABLE = "APIXO_WAN_PUBLIC_URL_CONFIRMED"
 
 
 @dataclass(frozen=True)
@@ -51,38 +46,6 @@ def runpod_address(environ: Mapping[str, str], *, port: int | None) -> PublicAdd
     if not port or not _RUNPOD_ID.fullmatch(pod_id):
         return None
     return PublicAddress(f"https://{pod_id}-{port}.proxy.runpod.net", found=True)
-
-
-def confirm_address(state: Path, url: str) -> None:
-    """Note that the owner knows this public address to work; "" takes it back.
-
-    Raises:
-        SettingsError: It cannot be written.
-    """
-    path = state / _CONFIRMED_FILE
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        make_private(state)
-        part.write_text(json.dumps({"confirmed": url.rstrip("/")}), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise SettingsError(
-            f"The confirmation of the public address cannot be kept ({error.strerror}). "
-            "Check the permissions of ComfyUI's user folder and the free space on its disk."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def is_confirmed(state: Path, environ: Mapping[str, str], url: str) -> bool:
-    """Whether the owner has said that exactly this public address works."""
-    if environ.get(CONFIRMED_VARIABLE, "").strip().lower() in {"1", "true", "yes", "on"}:
-        return True
-    try:
-        kept = json.loads((state / _CONFIRMED_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(kept, dict) and kept.get("confirmed") == url.rstrip("/")
 
 
 class SelfServedHost:

@@ -373,7 +373,7 @@ class Ledger(LedgerReader):
         if not is_legal(row.state, state):
             raise LedgerError(
                 f"Row {row_id} is {row.state.value} and cannot become {state.value}. "
-                "Report this with the log; nothing was sent."
+                "Report this with the log."
             )
         return row
 

@@ -61,8 +61,9 @@ def check_daily_limit(
     )
     wanted_s = row.billable_s if row.billable_s is not None else MOST_BILLED_S
     if spent_s + wanted_s > limit_s:
+        billed = "is billed as" if row.billable_s is not None else "may be billed as up to"
         raise LimitError(
-            f"This task is billed as {wanted_s} s, and {spent_s} s of your daily limit of "
+            f"This task {billed} {wanted_s} s, and {spent_s} s of your daily limit of "
             f"{limit_s} s are spent. Raise APIXO_WAN_DAILY_SECONDS, or run again tomorrow."
         )
 

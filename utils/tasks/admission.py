@@ -120,7 +120,7 @@ class Admission:
         keep, gone = request.keep_sound, watch.gone
         character = self._identifier.identify(request.character, keep_sound=keep, stop=gone)
         motion = self._identifier.identify(request.motion, keep_sound=keep, stop=gone)
-        callback_url, token = _callback(settings)
+        callback_url, token = _callback(settings, self._desk.public_url(settings))
         new = NewTask(
             origin=remote.origin,
             practice=remote.practice,
@@ -263,14 +263,18 @@ class Admission:
         self._stages.fetcher.add(job, again=True)
 
 
-def _callback(settings: Settings) -> tuple[str, str]:
-    """Where the service shall call, and the token in it if it is ours."""
+def _callback(settings: Settings, public_url: str) -> tuple[str, str]:
+    """Where the service shall call, and the token in it if it is ours.
+
+    APIXO takes HTTPS alone, and refuses the whole request over anything else.
+    """
     if settings.callback != "1":
         return settings.callback, ""
-    if not settings.public_url:
+    near = is_loopback(public_url) and (settings.practice or is_loopback(settings.base_url))
+    if not near and not public_url.startswith("https://"):
         return "", ""
     token = secrets.token_urlsafe(24)
-    return f"{settings.public_url}{CALLBACK_PATH}{token}", token
+    return f"{public_url}{CALLBACK_PATH}{token}", token
 
 
 def _came_to_nothing(row: TaskRow) -> str:

@@ -32,6 +32,7 @@ class Desk:
 
     Attributes:
         hosts: Chooses hosts; practice media has its own.
+        public_url: Where this ComfyUI is reached from outside; "" where nobody knows.
         stopping: Set when the process lets go.
         scratch: A folder of this process for files on their way.
         drop: Ends a job from which nothing was sent, and deletes its row.
@@ -49,6 +50,7 @@ class Desk:
     budget: RequestBudget
     remotes: Remotes
     hosts: HostChoice
+    public_url: Callable[[Settings], str]
     stopping: threading.Event
     scratch: Path
     drop: Callable[[Job], None]

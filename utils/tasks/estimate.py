@@ -103,7 +103,10 @@ class Estimator:
             known = ours[1] if ours else motion.duration_s
             clip_s = known or length_of(self._desk.transport, motion.url, rule, stop=stop)
             if clip_s is None:
-                report.add("the clip's length cannot be read from its header")
+                report.note(
+                    "the clip's length cannot be read from its header: "
+                    f"up to {MOST_BILLED_S} s may be billed"
+                )
             return clip_s
         size, clip_s, what = _measured(motion)
         sent = clip_size(size, max_pixels=PIXELS[request.options.resolution])
@@ -175,6 +178,9 @@ class _Report:
 
     def add(self, line: str) -> None:
         self.lines.append(f"✓ {line}")
+
+    def note(self, line: str) -> None:
+        self.lines.append(f"– {line}")
 
     def fail(self, line: str) -> None:
         self.ready = False

@@ -17,7 +17,7 @@ from ..ledger.owners import Ownership
 from ..ledger.rows import TaskRow
 from ..ledger.spending import Spending
 from ..ledger.states import ACCEPTED, State
-from ..settings import Folders, SettingsStore
+from ..settings import Folders, Settings, SettingsStore
 from ..transport import Transport
 from ..unexpected import report
 from .admission import Admission, Stages
@@ -69,6 +69,7 @@ class Ground:
     agenda: Agenda
     remotes: Remotes
     hosts: HostChoice
+    public_url: Callable[[Settings], str]
     tell: Callable[[TaskRow, bool], None]
 
 
@@ -128,6 +129,7 @@ class House:
             budget=RequestBudget(ground.clock, per_minute=REQUESTS_PER_MINUTE, burst=REQUEST_BURST),
             remotes=ground.remotes,
             hosts=ground.hosts,
+            public_url=ground.public_url,
             stopping=self._stopping,
             scratch=ground.folders.temp / "apixo_wan_animate" / self._ownership.name,
             drop=self._drop,

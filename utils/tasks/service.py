@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..errors import LedgerError, WanAnimateError
-from ..hosting.choose import HostContext, choose
+from ..hosting.choose import HostContext, choose, public_url
 from ..hosting.host import Host
 from ..ledger.ledger import RowGoneError
 from ..ledger.rows import TaskRow
@@ -117,6 +117,7 @@ class TaskService:
             agenda=self._agenda,
             remotes=self._remotes,
             hosts=around.hosts or self._choose_hosts,
+            public_url=lambda known: public_url(known, self._context),
             tell=self._tell,
         )
 

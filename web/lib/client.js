@@ -15,7 +15,6 @@ const PREFIX = "/apixo_wan_animate";
  *   from_environment: string[],
  *   variables: Record<string, string>,
  *   ways: string[],
- *   address_confirmed: boolean,
  * }} SettingsReply
  * @typedef {{ today: string, days: Spent[], prices: Prices }} SpendingReply
  * @typedef {{ ok: boolean, message: string, warnings: string[] }} TrialReply
@@ -84,11 +83,6 @@ export function makeClient(fetch) {
     testKey: () => call("/key/test", {}),
     /** @returns {Promise<TrialReply>} */
     testHost: () => call("/host/test", {}),
-    /**
-     * @param {boolean} confirmed The owner knows that the public address works from outside.
-     * @returns {Promise<SettingsReply>}
-     */
-    confirmAddress: (confirmed) => call("/public_address/confirm", { confirmed }),
     /** @returns {Promise<TrialReply>} */
     testPublicAddress: () => call("/public_address/test", {}),
 

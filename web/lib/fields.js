@@ -4,7 +4,7 @@ import { makeCallbackField } from "./callback_field.js";
 import { button, element } from "./elements.js";
 import { attempt, lockOf, makeFeedback, outcomeOf } from "./feedback.js";
 import { makeKeyField } from "./key_field.js";
-import { wordsOf } from "./settings.js";
+import { asText, wordsOf } from "./settings.js";
 import { makeTextField } from "./text_field.js";
 
 /**
@@ -14,6 +14,9 @@ import { makeTextField } from "./text_field.js";
  * @typedef {import("./texts.js").Texts} Texts
  * @typedef {{ spec: Spec, settings: Settings, texts: Texts }} FieldParts
  */
+
+/** The setting that says for which public address the owner vouches; "1" for whichever is set. */
+const CONFIRMED = "public_url_confirmed";
 
 /**
  * The control of one setting.
@@ -131,6 +134,7 @@ function makeAddress(parts) {
   const { settings, texts } = parts;
   const { t } = texts;
   const outcome = makeFeedback();
+  let address = "";
   const test = button(t("setting.test"), () => void run());
   const confirmed = element("input", { type: "checkbox", on: { change: () => void confirm() } });
   const word = element("label", { class: "apixo-together" }, confirmed, t("setting.confirmed"));
@@ -151,7 +155,7 @@ function makeAddress(parts) {
       controls: [confirmed],
       busy: t("setting.saving"),
       work: async () => {
-        settings.learn(await settings.client.confirmAddress(wanted));
+        await settings.save(CONFIRMED, wanted ? address : "");
         return { text: t("setting.saved"), mood: "good" };
       },
     });
@@ -161,9 +165,12 @@ function makeAddress(parts) {
   settings.watch((state) => {
     const ready = state.phase === "ready";
     const known = ready ? state.known : null;
-    test.disabled = confirmed.disabled = !ready;
-    confirmed.checked = known?.address_confirmed === true;
-    word.hidden = !known?.settings.public_url;
+    address = asText(known?.settings.public_url);
+    test.disabled = !ready;
+    confirmed.disabled = !ready || state.known.from_environment.includes(CONFIRMED);
+    const vouched = asText(known?.settings[CONFIRMED]);
+    confirmed.checked = vouched !== "" && ["1", address].includes(vouched);
+    word.hidden = !address;
     if (!ready) outcome.say("");
   });
   return makeTextField(parts, { beside: test, below: [word, outcome.element] });
