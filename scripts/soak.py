@@ -100,7 +100,7 @@ class Soak:
         self._due: list[tuple[float, int, str]] = []
         self._done: list[int] = []
         self._whole: dict[str, int] = {}
-        self._alive: dict[str, int] | None = None
+        self._answers: dict[str, Any] = {}
         self._began = time.monotonic()
         self._sampled = 0.0
 
@@ -133,7 +133,7 @@ class Soak:
     def _run(self, ticket: Ticket, key: int | None = None) -> None:
         if key is None:
             key = next(self._tickets)
-            self.verdict.tasks += 1
+            self.verdict.nodes += 1
         self._under_way[key] = ticket
         self.nodes.line.send(("run", key, ticket.number))
         if ticket.leaves:
@@ -187,8 +187,8 @@ class Soak:
     # What nodes say
 
     def _hear(self, kind: str, *rest: Any) -> None:
-        if kind == "alive":
-            self._alive = rest[0]
+        if kind in {"alive", "sent"}:
+            self._answers[kind] = rest[0]
             return
         key, ticket = rest[0], self._under_way.get(rest[0])
         if kind == "settled":
@@ -298,21 +298,28 @@ class Soak:
         """Hold everything against everything."""
         verdict, rows = self.verdict, self.rows()
         wire, _ = self.remote.ask("wire")
-        verdict.submits = wire["submit"]
-        verdict.judge_rows(rows, self.remote.ask("all taken"), self.remote.ask("succeeded"))
+        taken = self.remote.ask("all taken")
+        verdict.submits, verdict.noted = wire["submit"], self._asked("sent")
+        verdict.accepted = len(taken)
+        verdict.judge_submits()
+        verdict.judge_rows(rows, taken, self.remote.ask("succeeded"))
         for row in rows:  # of nodes that left, nobody has looked at the file yet
             if row.state is State.COLLECTED:
                 self._look_through(str(self._life.folders.output / row.file))
         verdict.judge_files(rows, self._life.folders.output, self._whole)
         self._judge_leftovers(rows)
-        self.nodes.line.send(("alive",))
-        end = time.monotonic() + 30
-        while self._alive is None and time.monotonic() < end:
-            self._turn()
-        if self._alive != {}:
-            verdict.notes.append(f"leak: objects of ended tasks are alive: {self._alive}")
+        if (alive := self._asked("alive")) != {}:
+            verdict.notes.append(f"leak: objects of ended tasks are alive: {alive}")
         errors = [line for line in self._log.read_text().splitlines() if line.startswith("ERROR")]
         verdict.notes += [f"log: {line}" for line in errors[:20]]
+
+    def _asked(self, what: str) -> Any:
+        """The answer of the process under test, among what its nodes say; None where none comes."""
+        self.nodes.line.send((what,))
+        end = time.monotonic() + 30
+        while what not in self._answers and time.monotonic() < end:
+            self._turn()
+        return self._answers.get(what)
 
     def _judge_leftovers(self, rows: list[TaskRow]) -> None:
         """Temporary files, and files of rows that need none."""

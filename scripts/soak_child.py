@@ -27,6 +27,8 @@ from apixo_wan_animate.utils.apixo.request import WanOptions  # noqa: E402
 from apixo_wan_animate.utils.clock import SystemClock  # noqa: E402
 from apixo_wan_animate.utils.errors import TaskUnknownError, WanAnimateError  # noqa: E402
 from apixo_wan_animate.utils.hosting.practice import PracticeHost  # noqa: E402
+from apixo_wan_animate.utils.ledger.ledger import Ledger  # noqa: E402
+from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
 from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
 from apixo_wan_animate.utils.media.types import FramesClip, Sound  # noqa: E402
 from apixo_wan_animate.utils.settings import Folders, SettingsStore  # noqa: E402
@@ -117,6 +119,7 @@ class Nodes:
     """What is under way in this process: each ticket is a node that watches its task."""
 
     def __init__(self, life: Life) -> None:
+        self._noted = _count_notes()
         transport = Transport(SystemClock())
         environ = {
             "APIXO_API_KEY": "practice",
@@ -152,6 +155,8 @@ class Nodes:
             return None
         if order == "alive":
             return ("alive", _alive())
+        if order == "sent":
+            return ("sent", len(self._noted))
         return self._settle(order, *rest)
 
     def _settle(self, order: str, ticket: int, *rest: Any) -> tuple[Any, ...]:
@@ -178,6 +183,20 @@ class Nodes:
             return ("ended", ticket, "error", type(error).__name__, str(error))
         kind = "reused" if outcome.reused else "file"
         return ("ended", ticket, kind, str(outcome.file), outcome.row.task_id)
+
+
+def _count_notes() -> list[int]:
+    """Rows as the ledger writes down that their submit is about to leave, one entry a submit."""
+    rows: list[int] = []
+    write = Ledger.sending
+
+    def sending(ledger: Ledger, row_id: int, **limit: Any) -> TaskRow:
+        row = write(ledger, row_id, **limit)
+        rows.append(row_id)
+        return row
+
+    Ledger.sending = sending  # type: ignore[method-assign]
+    return rows
 
 
 def _alive() -> dict[str, int]:

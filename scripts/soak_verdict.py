@@ -67,8 +67,10 @@ class Verdict:
 
     Attributes:
         minutes: How long the load lasted.
-        tasks: Nodes that ran.
+        nodes: Nodes that ran; several may ask for the same.
         submits: Submits on the wire.
+        noted: Submits that the ledger had written down before they were sent.
+        accepted: Tasks that the service took.
         double: Requests that were bought twice.
         lost: Tasks that were paid for, and whose file did not come or is not whole.
         stuck: Rows and nodes without an end.
@@ -79,8 +81,10 @@ class Verdict:
     """
 
     minutes: float = 0.0
-    tasks: int = 0
+    nodes: int = 0
     submits: int = 0
+    noted: int = 0
+    accepted: int = 0
     double: int = 0
     lost: int = 0
     stuck: int = 0
@@ -121,6 +125,11 @@ class Verdict:
                 self.stuck += 1
                 self.notes.append(f"stuck: row {row.id} is {row.state.value} ({row.task_id})")
 
+    def judge_submits(self) -> None:
+        """What was on the wire is what the ledger had written down first: nothing was repeated."""
+        if self.submits != self.noted:
+            self.notes.append(f"submits: {self.submits} on the wire, {self.noted} in the ledger")
+
     def judge_files(self, rows: Iterable[TaskRow], output: Path, seen: Mapping[str, int]) -> None:
         """Each collected row has its file, as long as it was when it was looked through.
 
@@ -159,7 +168,8 @@ class Verdict:
         """The last line of the report."""
         before, after = self.before, self.after
         return (
-            f"soak {self.minutes:.0f} min: tasks {self.tasks}, submits {self.submits}, "
+            f"soak {self.minutes:.0f} min: nodes {self.nodes}, "
+            f"submits {self.submits} of {self.noted} noted, accepted {self.accepted}, "
             f"double {self.double}, lost {self.lost}, stuck {self.stuck}, "
             f"threads {before.threads}→{after.threads}, files {before.files}→{after.files}, "
             f"memory {before.memory_mb:.0f}→{after.memory_mb:.0f} MB"

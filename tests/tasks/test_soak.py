@@ -63,6 +63,13 @@ def test_a_task_without_a_row_or_with_a_row_that_gave_up_is_lost(soaking):
     assert judged(soaking, [row(1, State.FAILED)], {"task-1": 1}, {"task-1"}) == (0, 1, 0)
 
 
+def test_a_submit_that_the_ledger_does_not_know_is_complained_of(soaking):
+    for submits, noted, good in ((3, 3, True), (4, 3, False), (2, 3, False)):
+        verdict = soaking.Verdict(submits=submits, noted=noted)
+        verdict.judge_submits()
+        assert verdict.good is good
+
+
 @pytest.mark.parametrize("state", [State.PREPARING, State.SENDING, State.UNKNOWN, State.SUCCEEDED])
 def test_a_row_without_an_end_is_stuck(soaking, state):
     assert judged(soaking, [row(1, state, "")], {}) == (0, 0, 1)
@@ -115,5 +122,5 @@ def test_a_short_soak_leaves_nothing():
         timeout=600,
     )
     last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else ""
-    assert re.match(r"soak 0 min: tasks \d+, .*, double 0, lost 0, stuck 0,", last), run.stderr
+    assert re.match(r"soak 0 min: nodes \d+, .*, double 0, lost 0, stuck 0,", last), run.stderr
     assert run.returncode == 0, run.stdout
