@@ -56,8 +56,8 @@ class Installation:
         root = _comfyui_root()
         if root is None and (user is None or output is None):
             raise SystemExit(
-                "This pack does not lie in ComfyUI's custom_nodes folder. "
-                "Name the folders with --user-directory and --output-directory."
+                "This pack is not in ComfyUI's custom_nodes folder. Give the folders with "
+                "--user-directory and --output-directory."
             )
         self._user = user if user is not None else root / "user" if root else Path()
         self._output = output if output is not None else root / "output" if root else Path()
@@ -83,8 +83,8 @@ class Installation:
         folder = self.folders.state
         if not (folder / ledgers.LEDGER_FILE).is_file():
             raise SystemExit(
-                f"There is no ledger in {folder}. "
-                "Run a task first, or name the folder with --user-directory."
+                f"There is no ledger in {folder}. Run a task first, or give the folder with "
+                "--user-directory."
             )
         database = load("utils.ledger.database").Database(folder / ledgers.LEDGER_FILE)
         notice = load("utils.ledger.mending").take_notice(folder)
@@ -107,7 +107,7 @@ def _comfyui_root() -> Path | None:
 
 
 def list_tasks(here: Installation, asked: argparse.Namespace) -> None:
-    """Print the rows, newest first."""
+    """List the tasks, newest first."""
     ledger = here.ledger()
     rows = [r for r in ledger.rows(limit=asked.limit) if asked.state in ("", r.state.value)]
     ledger.close()
@@ -127,12 +127,12 @@ def list_tasks(here: Installation, asked: argparse.Namespace) -> None:
 
 
 def show_task(here: Installation, asked: argparse.Namespace) -> None:
-    """Print all that is known of one row."""
+    """Show everything known about one task."""
     ledger = here.ledger()
     row = ledger.row(asked.row)
     ledger.close()
     if row is None:
-        raise SystemExit(f"There is no row {asked.row}. Look at “tasks list”.")
+        raise SystemExit(f"There is no row {asked.row}. See “tasks list”.")
     _print_row(row, asked)
 
 
@@ -191,11 +191,13 @@ def adopt_task(here: Installation, asked: argparse.Namespace) -> None:
         ledger.close()
     _print_row(row, asked)
     if not asked.json:
-        print(f"A running ComfyUI fetches it; or now: cli.py tasks collect {row.task_id}")
+        print(
+            f"A running ComfyUI will fetch it; to fetch it now: cli.py tasks collect {row.task_id}"
+        )
 
 
 def abandon_task(here: Installation, asked: argparse.Namespace) -> None:
-    """Declare a row of unknown fate not sent."""
+    """Declare that a submit of unknown fate was never sent."""
     ledger = here.ledger()
     row = ledger.abandon(asked.row)
     ledger.close()
@@ -203,7 +205,7 @@ def abandon_task(here: Installation, asked: argparse.Namespace) -> None:
 
 
 def forget_task(here: Installation, asked: argparse.Namespace) -> None:
-    """Delete a row; the result's file stays."""
+    """Remove a task from the list; the result's file stays."""
     ledger = here.ledger()
     row = ledger.forget(asked.row, force=asked.force)
     ledger.close()
@@ -233,7 +235,7 @@ def _print_row(row: TaskRow, asked: argparse.Namespace) -> None:
 
 
 def show_settings(here: Installation, asked: argparse.Namespace) -> None:
-    """Print the settings; of the key only whether it is set."""
+    """Show the settings; for the key, only whether it is set."""
     view = load("utils.settings").public_view(here.settings.load())
     if asked.json:
         _print_json(view)
@@ -243,13 +245,13 @@ def show_settings(here: Installation, asked: argparse.Namespace) -> None:
 
 
 def set_setting(here: Installation, asked: argparse.Namespace) -> None:
-    """Keep one setting."""
+    """Save one setting."""
     here.settings.save({asked.name: asked.value})
     show_settings(here, asked)
 
 
 def set_key(here: Installation, asked: argparse.Namespace) -> None:
-    """Keep the key, which is read without being shown; an empty one is forgotten."""
+    """Save the key, which is not shown while typed; an empty one removes it."""
     typed = getpass.getpass("APIXO key: ") if sys.stdin.isatty() else sys.stdin.readline()
     text = typed.strip()
     here.settings.save_key(load("utils.settings").parse_key(text) if text else None)
@@ -269,8 +271,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output-directory", type=Path, help="ComfyUI's output folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     groups = parser.add_subparsers(required=True, metavar="tasks|settings")
-    _add_tasks(groups.add_parser("tasks", help="what was asked for and what came of it"))
-    _add_settings(groups.add_parser("settings", help="what the owner has set"))
+    _add_tasks(groups.add_parser("tasks", help="list, collect and settle tasks"))
+    _add_settings(groups.add_parser("settings", help="show and change settings"))
     return parser
 
 
@@ -287,8 +289,8 @@ def _command(
 def _add_tasks(tasks: argparse.ArgumentParser) -> None:
     commands = tasks.add_subparsers(required=True, metavar="COMMAND")
     listing = _command(commands, "list", list_tasks)
-    listing.add_argument("--limit", type=int, default=50, help="the most rows")
-    listing.add_argument("--state", default="", help="only rows in this state")
+    listing.add_argument("--limit", type=int, default=50, help="show at most this many rows")
+    listing.add_argument("--state", default="", help="show only tasks in this state")
     _command(commands, "show", show_task).add_argument("row", type=int)
     collect = _command(commands, "collect", collect_task)
     collect.add_argument("task_id")
@@ -299,7 +301,7 @@ def _add_tasks(tasks: argparse.ArgumentParser) -> None:
     _command(commands, "abandon", abandon_task).add_argument("row", type=int)
     forget = _command(commands, "forget", forget_task)
     forget.add_argument("row", type=int)
-    forget.add_argument("--force", action="store_true", help="also a task that is under way")
+    forget.add_argument("--force", action="store_true", help="even if the task is under way")
 
 
 def _add_settings(settings: argparse.ArgumentParser) -> None:

@@ -23,8 +23,8 @@ class ApixoWanEstimate(io.ComfyNode):
             node_id="ApixoWanEstimate",
             display_name="Wan Animate Estimate (APIXO)",
             category=CATEGORY,
-            description="Checks everything that “Wan Animate” would check and says how many "
-            "seconds would be billed. Uploads nothing, submits nothing, spends nothing.",
+            description="Runs every check of “Wan Animate” and says how many seconds would be "
+            "billed. Uploads nothing, submits nothing, spends nothing.",
             search_aliases=["wan animate", "apixo", "price", "cost"],
             inputs=[*character_inputs(), frame_rate_input(), *task_inputs(), *url_inputs()],
             outputs=[
@@ -62,7 +62,7 @@ class ApixoBalance(io.ComfyNode):
             node_id="ApixoBalance",
             display_name="APIXO Balance",
             category=CATEGORY,
-            description="Asks APIXO how many dollars are left; also shows that the key works.",
+            description="Asks APIXO how many dollars are left; this also shows that the key works.",
             search_aliases=["apixo", "credit", "account"],
             inputs=[],
             outputs=[io.Float.Output("dollars", display_name="dollars")],

@@ -31,8 +31,8 @@ class ApixoWanAnimate(io.ComfyNode):
             display_name="Wan Animate (APIXO)",
             category=CATEGORY,
             description="Puts the character into the clip (replace), or makes it move like the "
-            "person in the clip (animate), with APIXO's hosted Wan 2.2 Animate. "
-            "The same request is never bought twice; a result is never lost.",
+            "person in the clip (animate), with APIXO's hosted Wan 2.2 Animate. The same request "
+            "is never paid for twice; a result is never lost.",
             search_aliases=["wan animate", "apixo", "character replace", "motion transfer"],
             inputs=[
                 *character_inputs(),

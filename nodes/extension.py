@@ -46,7 +46,7 @@ class WanAnimateExtension(host.ComfyExtension):
             if has_unfinished_tasks():
                 service()
         except Exception:
-            log.exception("Wan Animate (APIXO): unfinished tasks could not be taken up.")
+            log.exception("Wan Animate (APIXO): unfinished tasks could not be resumed.")
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The nodes of this pack."""

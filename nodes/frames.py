@@ -31,19 +31,19 @@ class ApixoLoadFrames(io.ComfyNode):
             node_id="ApixoLoadFrames",
             display_name="Load Frames (APIXO)",
             category=CATEGORY,
-            description="Gives the frames and the sound of a video, a URL or a file of ComfyUI's "
-            "input folder. What is not wanted is never stored.",
+            description="Outputs the frames and audio of a video, a URL or a file in ComfyUI's "
+            "input folder. Frames you leave out are never stored.",
             search_aliases=["load video", "video frames", "apixo"],
             inputs=[
-                io.Video.Input("video", optional=True, tooltip="A video of the graph."),
+                io.Video.Input("video", optional=True, tooltip="A video from the graph."),
                 io.String.Input(
                     "url", default="", tooltip="Or the public address of a video file."
                 ),
                 io.String.Input(
                     "file",
                     default="",
-                    tooltip="Or a file in ComfyUI's input folder, as in clip.mp4; "
-                    "“clip.mp4 [output]” is one in the output folder.",
+                    tooltip="Or a file in ComfyUI's input folder, such as clip.mp4; “clip.mp4 "
+                    "[output]” is one in the output folder.",
                 ),
                 *frame_inputs(),
             ],
@@ -126,8 +126,8 @@ def _existing(name: str) -> Path:
         there = False
     except ValueError as error:
         raise InputError(
-            "The file lies outside of ComfyUI's input, output and temp folders. "
-            "Copy it into the input folder, and give its name."
+            "The file is outside ComfyUI's input, output and temp folders. Copy it into the "
+            "input folder, and enter its name."
         ) from error
     if not there:
         raise InputError(

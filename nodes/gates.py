@@ -106,7 +106,7 @@ def refuse_other_sites(request: web.Request) -> None:
         foreign = origin is not None and _place_of(origin) not in hosts - {""}
     if foreign:
         raise RefusedError(
-            "This request comes from another web site. Open ComfyUI itself and try there.",
+            "This request comes from another web site. Open ComfyUI itself and try again there.",
             status=403,
         )
 
@@ -124,8 +124,8 @@ def refuse_other_machines(request: web.Request) -> None:
     named = is_loopback(_name_in(request.host))
     if not near or not named or any(name in request.headers for name in _FORWARDING):
         raise RefusedError(
-            "Settings and keys are shown and changed only in a browser on the machine that runs "
-            "ComfyUI. Use the environment variables there, such as APIXO_API_KEY and "
+            "Settings and keys can be seen and changed only in a browser on the machine that "
+            "runs ComfyUI. Or set environment variables there, such as APIXO_API_KEY and "
             "APIXO_WAN_PRACTICE.",
             status=403,
         )
@@ -158,7 +158,7 @@ async def read_body(request: web.Request, fields: Mapping[str, type]) -> Body:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise RefusedError("The request holds no JSON object. Send one.", status=400)
+        raise RefusedError("The request is not a JSON object. Send one.", status=400)
     unknown = sorted(str(name)[:40] for name in body if name not in fields)
     if unknown:
         raise RefusedError(f"Unknown field “{unknown[0]}”. Leave it out.", status=400)
@@ -166,7 +166,8 @@ async def read_body(request: web.Request, fields: Mapping[str, type]) -> Body:
         value = body.get(name)
         if not isinstance(value, kind) or (kind is int and not _is_row_number(value)):
             raise RefusedError(
-                f"The field “{name}” is missing or no {kind.__name__}. Correct it.", status=400
+                f"The field “{name}” is missing or not of type {kind.__name__}. Correct it.",
+                status=400,
             )
     return body
 

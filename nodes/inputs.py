@@ -45,8 +45,9 @@ def exact_rate(frame_rate: object) -> Fraction:
     frame_rate = _number(frame_rate)
     if not 0 < frame_rate <= _MOST_FPS:
         raise InputError(
-            f"The frame rate is {frame_rate:g}; frames need one above 0, {_MOST_FPS} at most. "
-            "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
+            f"The frame rate is {frame_rate:g}; for frames it must be above 0 and at most "
+            f"{_MOST_FPS}. Wire the frame rate of your loader into frame_rate, or type it in, "
+            "such as 30."
         )
     for base in _NTSC_BASES:
         rate = Fraction(base * 1000, 1001)
@@ -55,8 +56,8 @@ def exact_rate(frame_rate: object) -> Fraction:
     exact = Fraction(frame_rate).limit_denominator(1001)
     if exact <= 0:
         raise InputError(
-            f"The frame rate is {frame_rate:g}, less than a frame in a thousand seconds. "
-            "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
+            f"The frame rate is {frame_rate:g}, less than one frame in a thousand seconds. Wire "
+            "the frame rate of your loader into frame_rate, or type it in, such as 30."
         )
     return exact
 
@@ -65,8 +66,8 @@ def _number(value: object) -> float:
     """A number that a link may have brought in any form."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(
-            f"The frame rate is “{spelled(value)}”, which is no number. "
-            "Wire the frame rate of your loader into frame_rate, or type it in, as in 30."
+            f"The frame rate is “{spelled(value)}”, which is not a number. Wire the frame rate of "
+            "your loader into frame_rate, or type it in, such as 30."
         )
     try:
         return float(value)
@@ -106,7 +107,7 @@ def host_name(word: object) -> str:
     """
     if not isinstance(word, str) or word not in HOSTS:
         raise InputError(
-            f"“{spelled(word)}” is no way to host media. Choose one of: {', '.join(HOSTS)}."
+            f"“{spelled(word)}” is not a way to host media. Choose one of: {', '.join(HOSTS)}."
         )
     return HOSTS[word]
 
@@ -131,13 +132,13 @@ def one_picture(
     """
     if not isinstance(image, Tensor) or image.ndim != 4 or image.numel() == 0:
         raise InputError(
-            f"The input {name} holds no picture ({_shape(image)}). Wire one picture into it."
+            f"The input {name} has no picture ({_shape(image)}). Wire one picture into it."
         )
     if image.shape[0] > 1:
         raise InputError(
-            f"The input {name} holds {image.shape[0]} pictures in one batch; the node takes one. "
-            "To run it for each, put the node “Rebatch Images” with batch_size 1 before it, "
-            "which makes a list of them."
+            f"The input {name} has {image.shape[0]} pictures in one batch; the node takes one. "
+            "To run it for each, put a “Rebatch Images” node with batch_size 1 before it, which "
+            "turns the batch into a list."
         )
     return PictureCharacter(image[0], _one_mask(image, mask, names=(name, mask_name)))
 
@@ -153,7 +154,7 @@ def _one_mask(image: Tensor, mask: Tensor | None, *, names: tuple[str, str]) -> 
         return None
     raise InputError(
         f"{names[1]} has the shape {tuple(plane.shape)}, {names[0]} {tuple(image.shape[1:3])}. "
-        f"Wire in the MASK of the same Load Image, or leave {names[1]} free."
+        f"Wire in the MASK of the same Load Image, or leave {names[1]} unconnected."
     )
 
 
@@ -161,7 +162,7 @@ def _character(inputs: dict[str, Any]) -> PictureCharacter | UrlCharacter:
     image, url = inputs.get("character"), text_of(inputs.get("character_url"), "character_url")
     if image is not None and url:
         raise InputError(
-            "There are two characters: a picture is wired in, and character_url is filled. "
+            "There are two characters: a picture is wired in, and character_url is filled in. "
             "Keep one of them."
         )
     if url:
@@ -200,8 +201,8 @@ def read_motion(inputs: dict[str, Any]) -> Clip | UrlMotion:
     if url:
         if sound is not None:
             raise InputError(
-                "Sound cannot be added to a clip that is a URL. "
-                "Unwire audio, or load the clip in the graph and wire it into motion."
+                "Sound cannot be added to a clip that is a URL. Disconnect audio, or load the "
+                "clip in the graph and wire it into motion."
             )
         return UrlMotion(url)
     if frames is not None:

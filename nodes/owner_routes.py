@@ -128,8 +128,8 @@ def _balance(known: Settings, key: Secret) -> Decimal:
     except AuthError as error:
         raise SettingsError(
             f"APIXO refuses this key ({error.status}). Copy it again from your APIXO dashboard, "
-            "and look there whether it is limited to certain IP addresses; a key that was set "
-            "before is kept."
+            "and check there whether it is limited to certain IP addresses; a key that was "
+            "already set is kept."
         ) from error
 
 

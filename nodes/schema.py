@@ -22,13 +22,13 @@ def character_inputs() -> list[Any]:
         io.Image.Input(
             "character",
             optional=True,
-            tooltip="One picture of the character. For several characters wire in a list: "
-            "each becomes a task of its own.",
+            tooltip="One picture of the character. For several characters, wire in a list: each "
+            "becomes a separate task.",
         ),
         io.Mask.Input(
             "character_mask",
             optional=True,
-            tooltip="The MASK that Load Image gives for a transparent picture; what it hides "
+            tooltip="The MASK output of Load Image, for a transparent picture; what it hides "
             "becomes white.",
         ),
         *motion_inputs(),
@@ -41,36 +41,31 @@ def motion_inputs() -> list[Any]:
         io.Video.Input(
             "motion",
             optional=True,
-            tooltip="The clip, as VIDEO. Give this, or motion_frames, or motion_url.",
+            tooltip="The clip, as VIDEO. Use only one: this, motion_frames or motion_url.",
         ),
         io.Image.Input(
             "motion_frames",
             optional=True,
-            tooltip="The clip, as a batch of frames. Wire its frame rate in as well.",
+            tooltip="The clip, as a batch of frames. Wire in its frame rate as well.",
         ),
         io.Audio.Input(
             "audio",
             optional=True,
-            tooltip="Sound for the clip. With a VIDEO it takes the place of the video's own.",
+            tooltip="Sound for the clip. With a VIDEO, it replaces the video's own sound.",
         ),
     ]
 
 
-def frame_rate_input(
-    whose: str = "Frames per second of motion_frames; not used for a VIDEO or a URL.",
-) -> Any:
-    """The rate of a batch of frames.
-
-    Args:
-        whose: Which input's rate it is, for the tooltip.
-    """
+def frame_rate_input() -> Any:
+    """The rate of a batch of frames."""
     return io.Float.Input(
         "frame_rate",
         default=0.0,
         min=0.0,
         max=240.0,
         step=0.001,
-        tooltip=f"{whose} 23.976, 29.97 and 59.94 are taken as the exact broadcast rates.",
+        tooltip="Frames per second of the frames you wire in; not used for a VIDEO or a URL. "
+        "23.976, 29.97 and 59.94 mean the exact broadcast rates.",
     )
 
 
@@ -88,14 +83,14 @@ def task_inputs() -> list[Any]:
             "resolution",
             options=["480p", "720p"],
             default="480p",
-            tooltip="Size of the result; the price of a second may differ between the two.",
+            tooltip="Size of the result; the price per second may differ between the two.",
         ),
         io.String.Input(
             "prompt",
             default="",
             multiline=True,
-            tooltip="Optional words about the result. In practice mode, "
-            "“practice:fail CONTENT_VIOLATION” or “practice:slow 20” try out your graph.",
+            tooltip="Optional description of the result. In practice mode, “practice:fail "
+            "CONTENT_VIOLATION” or “practice:slow 20” test your graph.",
         ),
         io.Int.Input(
             "seed",
@@ -103,28 +98,28 @@ def task_inputs() -> list[Any]:
             min=-1,
             max=MAX_SEED,
             control_after_generate=io.ControlAfterGenerate.fixed,
-            tooltip="The same inputs with the same seed are not bought twice: change it for a "
+            tooltip="The same inputs with the same seed are never paid for twice: change it for a "
             "new take. -1 lets the service choose.",
         ),
         io.Combo.Input(
             "provider",
             options=["key default", "auto", "value", "official"],
             default="key default",
-            tooltip="Which route APIXO takes; “key default” leaves it to the settings of your key.",
+            tooltip="Which route APIXO uses; “key default” follows the settings of your key.",
         ),
         io.Combo.Input(
             "host",
             options=["auto", "object store", "this ComfyUI", "temporary host"],
             default="auto",
-            tooltip="How picture and clip reach the service. auto takes the first that is set up "
-            "in the settings: object store, this ComfyUI, temporary host.",
+            tooltip="How the picture and clip reach the service. auto: the first of these that "
+            "your settings allow.",
         ),
         io.Combo.Input(
             "sound",
             options=["keep", "none"],
             default="keep",
-            tooltip="keep: the clip's sound goes up with it, and is put back where the result is "
-            "silent. none: neither.",
+            tooltip="The clip's audio: keep or drop it. keep: uploaded with the clip, and put back "
+            "if the result is silent. none: neither.",
         ),
     ]
 
@@ -153,13 +148,17 @@ def frame_inputs() -> list[Any]:
             default=0,
             min=0,
             max=10_000_000,
-            tooltip="Frames to pass over at the start.",
+            tooltip="Frames to skip at the start.",
         ),
         io.Int.Input(
-            "frame_count", default=0, min=0, max=10_000_000, tooltip="Frames to give; 0 means all."
+            "frame_count",
+            default=0,
+            min=0,
+            max=10_000_000,
+            tooltip="Number of frames to output; 0 = all.",
         ),
         io.Int.Input(
-            "every_nth", default=1, min=1, max=10_000, tooltip="Give every nth frame only."
+            "every_nth", default=1, min=1, max=10_000, tooltip="Output only every nth frame."
         ),
         io.Int.Input(
             "longest_side",
@@ -178,7 +177,7 @@ def decode_inputs() -> list[Any]:
         io.Boolean.Input(
             "decode_frames",
             default=True,
-            tooltip="Off: only the video and its sound are given; no memory goes to frames.",
+            tooltip="Off: only the video and its audio are output; no memory is used for frames.",
         ),
         *frame_inputs(),
     ]

@@ -30,18 +30,19 @@ def to_sound(audio: Any) -> Sound | None:
         waveform, rate = parts["waveform"], int(parts["sample_rate"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            "The audio input holds no sound. Wire the AUDIO of a loader into it, or leave it free."
+            "The audio input has no sound. Wire the AUDIO of a loader into it, or leave it "
+            "unconnected."
         ) from error
     real = isinstance(waveform, Tensor) and 0 < rate <= _MOST_RATE_HZ
     if not real or waveform.ndim != 3:
         raise InputError(
-            "The audio input holds no sound of shape (batch, channels, samples) with a sample "
-            "rate. Wire the AUDIO of a loader into it, or leave it free."
+            "The audio input is not sound of shape (batch, channels, samples) with a sample "
+            "rate. Wire the AUDIO of a loader into it, or leave it unconnected."
         )
     if waveform.shape[0] > 1:
         raise InputError(
-            f"The audio input holds {waveform.shape[0]} sounds at once; one is wanted. "
-            "Pick one of the batch, or leave the input free."
+            f"The audio input has a batch of {waveform.shape[0]} sounds; it takes one. Pick one "
+            "of the batch, or leave the input unconnected."
         )
     if waveform.numel() == 0:
         return None

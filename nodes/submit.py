@@ -34,9 +34,9 @@ class ApixoWanSubmit(io.ComfyNode):
             node_id="ApixoWanSubmit",
             display_name="Wan Animate Submit (APIXO)",
             category=CATEGORY,
-            description="Submits a task and lets the queue go on as soon as it is accepted. "
-            "The result is fetched into the output folder by itself; "
-            "“Wan Animate Collect” brings it into a graph.",
+            description="Submits a task and lets the queue go on as soon as it is accepted. The "
+            "result is saved in the output folder automatically; “Wan Animate Collect” brings it "
+            "into a graph.",
             search_aliases=["wan animate", "apixo"],
             inputs=[*character_inputs(), frame_rate_input(), *task_inputs(), *url_inputs()],
             outputs=[
@@ -67,13 +67,13 @@ class ApixoWanCollect(io.ComfyNode):
             node_id="ApixoWanCollect",
             display_name="Wan Animate Collect (APIXO)",
             category=CATEGORY,
-            description="Waits for a task and gives its frames, video and sound. "
-            "A task id alone is enough, also one from another machine.",
+            description="Waits for a task and outputs its frames, video and audio. A task id alone "
+            "is enough, even from another machine.",
             search_aliases=["wan animate", "apixo"],
             inputs=[
                 WAN_TASK.Input("task", optional=True, tooltip="From “Wan Animate Submit”."),
                 io.String.Input(
-                    "task_id", default="", tooltip="The id of a task, where none is wired in."
+                    "task_id", default="", tooltip="A task id, if no task is wired in."
                 ),
                 *decode_inputs(),
             ],

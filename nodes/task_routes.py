@@ -38,7 +38,7 @@ async def listing(request: web.Request, _: Body) -> dict[str, Any]:
 def _number(request: web.Request, name: str) -> int:
     text = request.query.get(name, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise RefusedError(f"“{name}” is no whole number. Leave it out.", status=400)
+        raise RefusedError(f"“{name}” is not a whole number. Leave it out.", status=400)
     return int(text or 0)
 
 

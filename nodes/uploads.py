@@ -21,7 +21,7 @@ def _host_input() -> Any:
         "host",
         options=list(HOSTS),
         default="auto",
-        tooltip="Where the file goes; auto takes what the settings of this installation allow.",
+        tooltip="Where the file goes. auto: the first of these that your settings allow.",
     )
 
 
@@ -43,8 +43,8 @@ class ApixoUploadImage(io.ComfyNode):
             node_id="ApixoUploadImage",
             display_name="Upload Image (APIXO)",
             category=CATEGORY,
-            description="Puts one picture where the settings of this installation say, without "
-            "any metadata, and gives its URL. The same picture is uploaded once.",
+            description="Uploads one picture, without any metadata, to the place chosen in the "
+            "settings, and outputs its URL. The same picture is uploaded only once.",
             search_aliases=["image to url", "upload", "apixo"],
             inputs=[
                 io.Image.Input("image", tooltip="One picture."),
@@ -77,23 +77,23 @@ class ApixoUploadVideo(io.ComfyNode):
             node_id="ApixoUploadVideo",
             display_name="Upload Video (APIXO)",
             category=CATEGORY,
-            description="Puts a video or a batch of frames where the settings of this "
-            "installation say, as H.264 MP4 without any tags, and gives its URL. "
-            "The same clip is uploaded once.",
+            description="Uploads a video or a batch of frames, as an H.264 MP4 without any tags, "
+            "to the place chosen in the settings, and outputs its URL. The same clip is uploaded "
+            "only once.",
             search_aliases=["video to url", "frames to url", "upload", "apixo"],
             inputs=[
-                io.Video.Input("video", optional=True, tooltip="A video of the graph."),
+                io.Video.Input("video", optional=True, tooltip="A video from the graph."),
                 io.Image.Input(
-                    "frames", optional=True, tooltip="Or frames; wire their frame rate in as well."
+                    "frames", optional=True, tooltip="Or frames; wire in their frame rate as well."
                 ),
                 io.Audio.Input("audio", optional=True, tooltip="Sound for the clip."),
-                frame_rate_input("Frames per second of frames; not used for a VIDEO."),
+                frame_rate_input(),
                 _host_input(),
                 io.Combo.Input(
                     "sound",
                     options=["keep", "none"],
                     default="keep",
-                    tooltip="keep: the clip's sound goes up with it.",
+                    tooltip="The clip's audio: keep or drop it. keep: uploaded with the clip.",
                 ),
             ],
             outputs=[io.String.Output("url", display_name="url")],

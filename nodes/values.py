@@ -17,8 +17,8 @@ def text_of(value: object, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise InputError(
-            f"{name} is “{spelled(value)}”, which is no text. "
-            "Type it in, or wire in a node that gives a STRING."
+            f"{name} is “{spelled(value)}”, which is not text. Type it in, or wire in a node that "
+            "gives a STRING."
         )
     return value.strip()
 

@@ -29,11 +29,11 @@ FOXES = {"blue": 105, "green": 45, "violet": 130}
 
 FREE = """
 **Free to try:** switch on *Practice mode* in Settings → Wan Animate (APIXO), then press **Run**. \
-Practice needs no key, costs nothing, and marks every frame PRACTICE. The sample files are put \
-into your input folder when this workflow is opened.
+Practice needs no key, costs nothing, and marks every frame PRACTICE. The sample files are \
+copied into your input folder when you open this workflow.
 
 **For real:** enter your APIXO key in the same settings, and choose there how your files reach \
-the service. You pay for each second of the clip, for 5 seconds at least.
+the service. You pay for each second of the clip, at least 5 seconds.
 """
 
 
@@ -43,15 +43,15 @@ def replace_a_person() -> None:
     graph.note(f"""
 # Replace a person in footage
 
-The fox takes the place of the person who walks through the park. Light, camera and background \
+The fox replaces the person walking through the park. Light, camera and background \
 stay as they are.
 
-1. **Load Image**: your character, best seen whole and from the front.
+1. **Load Image**: your character, ideally the whole body, seen from the front.
 2. **Load Video**: your footage with one person in it.
-3. **Run**. The line under the node says what is happening; the result plays in the node and lies \
-in `output/wan_animate`.
+3. **Run**. The line under the node says what is happening; the result plays in the node and is \
+saved in `output/wan_animate`.
 {FREE}
-The same picture, clip and seed are never bought twice. Change the **seed** for a new take.
+The same picture, clip and seed are never paid for twice. Change the **seed** for a new take.
 """, height=560)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
     clip = graph.add("LoadVideo", (0, 480))
@@ -67,12 +67,12 @@ def animate_a_picture() -> None:
     graph.note(f"""
 # Animate a picture
 
-The character of the picture moves like the person in the clip; the background is the picture's.
+The character of the picture moves like the person in the clip; the background is the picture's own.
 
-- **type** is *animate* here. With *replace* the character would enter the clip instead.
-- Picture and clip work best with the same framing: a whole body for a whole body.
-- Sound: the clip's music goes up with it, and is put back if the result comes back silent. \
-**sound** *none* leaves it out.
+- **type** is *animate* here. With *replace*, the character would appear in the clip instead.
+- Picture and clip work best with the same framing, such as the whole body in both.
+- Sound: the clip's music is uploaded with it, and put back if the result is silent. Set **sound** \
+to *none* to leave it out.
 {FREE}
 """, height=500)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
@@ -91,10 +91,10 @@ def video_helper_suite() -> None:
 
 Needs the pack *ComfyUI-VideoHelperSuite*.
 
-- **Load Video** (VHS) gives frames and sound; **Video Info** gives their rate. Both go into \
-*motion_frames*, *audio* and *frame_rate* of Wan Animate: a rate is needed for frames, and says \
-how long the clip is.
-- **Video Combine** (VHS) writes the result's frames with the rate and the sound that came back.
+- **Load Video** (VHS) gives frames and sound; **Video Info** gives their frame rate. They go into \
+*motion_frames*, *audio* and *frame_rate* of Wan Animate: frames need a rate, which tells how long \
+the clip is.
+- **Video Combine** (VHS) writes the result's frames with the frame rate and sound that came back.
 {FREE}
 """, height=480)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
@@ -119,14 +119,14 @@ def four_characters() -> None:
     graph.note(f"""
 # One clip, four characters
 
-**Create List** hands four pictures to one node. That makes four tasks, all under way at the same \
-time: four results in little more than the time of one. The clip is uploaded once.
+**Create List** passes four pictures to one node. That makes four tasks, all running at the same \
+time: four results in little more time than one. The clip is uploaded once.
 
-- Each task is billed by itself: four times the seconds of the clip.
-- *decode_frames* is off here, so that no memory goes to frames; the videos are in \
+- Each task is billed separately: four times the seconds of the clip.
+- *decode_frames* is off here, so that no memory is used for frames; the videos are in \
 `output/wan_animate`, and all four are in the tasks panel on the left.
-- Add or remove pictures as you like. A *batch* of pictures is refused: it could mean several \
-things.
+- Add or remove pictures as you like. A *batch* of pictures is refused, because it could \
+mean several things.
 {FREE}
 """, height=560)  # fmt: skip
     names = [FOX, *(f"wan_animate_fox_{colour}.jpg" for colour in FOXES)]
@@ -150,13 +150,13 @@ def submit_and_collect() -> None:
     graph.note(f"""
 # Submit now, collect later
 
-1. **Run.** *Submit* hands the task in, and the queue is free as soon as it is accepted. Go on \
-with other work; close ComfyUI if you like.
-2. **Later**: select *Collect*, press **Ctrl+M** to unmute it, and run again. *Submit* answers \
-from its first run without a new bill, and *Collect* brings the result into the graph.
+1. **Run.** *Submit* sends the task, and the queue is free as soon as it is accepted. Go on with \
+other work; close ComfyUI if you like (not in practice mode).
+2. **Later**: select *Collect*, press **Ctrl+M** to unmute it, and run again. *Submit* reuses \
+its first run without being billed again, and *Collect* brings the result into the graph.
 
-A task id alone is enough for *Collect*, also on another machine: type it in, or use *To graph* \
-in the tasks panel. The result is fetched into `output/wan_animate` in any case.
+A task id alone is enough for *Collect*, even on another machine: type it in, or use *Add to \
+graph* in the tasks panel. The result is saved in `output/wan_animate` in any case.
 {FREE}
 """, height=540)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
@@ -175,12 +175,13 @@ def upload_nodes() -> None:
     graph.note(f"""
 # From media to URLs
 
-**Upload Image** and **Upload Video** put a picture or a clip where your settings say, and give \
-its URL: for the *…_url* inputs of Wan Animate, or for any other node that wants one.
+**Upload Image** and **Upload Video** upload a picture or a clip to the place chosen in your \
+settings and output its URL: for the *…_url* inputs of Wan Animate, or any other node that \
+needs one.
 
-- Nothing of your workflow goes along: no metadata, a random name.
+- Nothing of your workflow goes with it: no metadata, a random name.
 - A link may be signed: whoever has it can read the file until it expires. It is visible in this \
-graph and in ComfyUI's history, so share them with care.
+graph and in ComfyUI's history, so be careful when sharing them.
 {FREE}
 """, height=480)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))
@@ -200,13 +201,13 @@ def side_by_side() -> None:
     graph.note(f"""
 # Result beside the footage
 
-Everything after Wan Animate is ComfyUI's own: **Get Video Components** takes the footage apart, \
-**Stitch Images** lays the result beside it, **Create Video** and **Save Video** write both as one \
-clip with the sound.
+Everything after Wan Animate is ComfyUI's own: **Get Video Components** splits the footage, \
+**Stitch Images** puts the result beside it, **Create Video** and **Save Video** save both as one \
+clip with sound.
 
-- The result's own video is in `output/wan_animate`; this one lies beside it.
+- The result's own video is in `output/wan_animate`; this one is saved beside it.
 - Long clips need memory for all their frames. *longest_side* and *every_nth* of Wan Animate make \
-them smaller while they are read.
+them smaller as they are decoded.
 {FREE}
 """, height=500)  # fmt: skip
     picture = graph.add("LoadImage", (0, 0))

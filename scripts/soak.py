@@ -206,7 +206,7 @@ class Soak:
             self.ends["unknown (settled)"] += ticket.tries == 0
             self._settle(key, ticket, what)
             return
-        elif "tried again by itself" in words:
+        elif "retried automatically" in words:
             self.ends["file late (waited on)"] += ticket.tries == 0
             self._again(key, ticket, 1.0)
             return

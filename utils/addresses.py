@@ -154,9 +154,9 @@ def is_loopback(url: str) -> bool:
 def _split(url: str) -> SplitResult:
     wrong = ""
     if len(url) > _LONGEST_URL:
-        wrong = f"has {len(url)} characters; {_LONGEST_URL} is the most"
+        wrong = f"has {len(url)} characters; at most {_LONGEST_URL} are allowed"
     elif not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
-        wrong = "holds spaces or characters that are not plain ASCII"
+        wrong = "contains spaces or characters that are not plain ASCII"
     if wrong:
         raise InputError(f"The address {wrong}. Copy it again, with %20 for a space.")
     try:
@@ -164,20 +164,22 @@ def _split(url: str) -> SplitResult:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InputError(
-            "The address is malformed. Write it as in https://example.org/clip.mp4."
+            "The address is malformed. Write it like https://example.org/clip.mp4."
         ) from error
     if parts.scheme not in _PORTS:
         seen = f"begins with “{parts.scheme[:20]}:”" if parts.scheme else "has no https:// in front"
         raise InputError(
-            f"The address {seen}; only http:// and https:// are possible. "
-            "Write it as in https://example.org/clip.mp4."
+            f"The address {seen}; only http:// and https:// work. Write it like "
+            "https://example.org/clip.mp4."
         )
     if parts.username is not None or parts.password is not None:
         raise InputError(
-            "The address holds a user name or a password. Use a link that works without them."
+            "The address contains a user name or a password. Use a link that works without them."
         )
     if not host or port == 0 or "\\" in url or not _is_host(host, bracketed="[" in parts.netloc):
-        raise InputError("The address names no host. Write it as in https://example.org/clip.mp4.")
+        raise InputError(
+            "The address has no host name. Write it like https://example.org/clip.mp4."
+        )
     return parts
 
 

@@ -54,13 +54,13 @@ def parse_key(text: str) -> Secret:
         raise SettingsError("The APIXO key is blank. Paste the key from your APIXO dashboard.")
     if not stripped.isascii():
         raise SettingsError(
-            "The APIXO key holds characters that are not plain ASCII. "
-            "Copy it again from your APIXO dashboard, without quotation marks around it."
+            "The APIXO key contains characters that are not plain ASCII. Copy it again from your "
+            "APIXO dashboard, without quotation marks."
         )
     if any(c.isspace() or not c.isprintable() for c in stripped):
         raise SettingsError(
-            "The APIXO key has a space or a line break inside. "
-            "Copy it again from your APIXO dashboard, in one piece."
+            "The APIXO key contains a space or a line break. Copy it again from your APIXO "
+            "dashboard, in one piece."
         )
     return Secret(stripped)
 
@@ -91,11 +91,12 @@ def read_price(text: str, name: str) -> Decimal | None:
         price = Decimal(text.strip())
     except InvalidOperation as error:
         raise SettingsError(
-            f"{name} is “{text[:40]}”, which is no number. Give dollars a second, as in 0.05."
+            f"{name} is “{text[:40]}”, which is not a number. Enter dollars per second, such as "
+            "0.05."
         ) from error
     if not (price.is_finite() and 0 <= price <= 1000):
         raise SettingsError(
-            f"{name} is {text[:40]}; a price lies between 0 and 1000 dollars a second. Correct it."
+            f"{name} is {text[:40]}; a price is between 0 and 1000 dollars per second. Correct it."
         )
     return price
 
@@ -110,8 +111,8 @@ def read_whole_seconds(text: str, name: str) -> int | None:
         return None
     if not text.strip().isascii() or not text.strip().isdigit() or len(text.strip()) > 9:
         raise SettingsError(
-            f"{name} is “{text[:40]}”, which is no whole number of seconds. "
-            "Give one, as in 600, or leave it empty for no limit."
+            f"{name} is “{text[:40]}”, which is not a whole number of seconds. Enter one, such as "
+            "600, or leave it empty for no limit."
         )
     return int(text)
 
@@ -150,8 +151,8 @@ def read_web_address(text: str, name: str) -> str:
         good = False
     if not good or not address.isascii() or "?" in address or "#" in address or "@" in address:
         raise SettingsError(
-            f"{name} is not a plain web address. Write it as in https://example.org, "
-            "with https:// in front and without a question mark or a password."
+            f"{name} is not a plain web address. Write it like https://example.org, with https:// "
+            "in front and without a question mark or a password."
         )
     return address
 
@@ -198,8 +199,8 @@ def read_store(text: str, name: str) -> str:
     named = scheme in {"s3", "gs", "az"} and rest and not rest.startswith("/")
     if not found or not named or not rest.isprintable():
         raise SettingsError(
-            f"{name} is not the address of an object store. "
-            "Write it as in s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
+            f"{name} is not the address of an object store. Write it like s3://bucket/prefix, "
+            "gs://bucket/prefix or az://container/prefix."
         )
     return address
 
@@ -226,7 +227,7 @@ def read_subfolder(text: str, name: str) -> str:
     )
     if bad or len(folder) > 200 or text.strip().startswith(("/", "\\")):
         raise SettingsError(
-            f"{name} must be a plain subfolder of ComfyUI's output folder. "
-            "Write a name as in wan_animate, without a drive, dots or a leading slash."
+            f"{name} must be a plain subfolder of ComfyUI's output folder. Use a name like "
+            "wan_animate, without a drive, dots or a leading slash."
         )
     return folder

@@ -139,7 +139,7 @@ def _as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, int) and abs(value) > _MOST_NUMBER:
-        raise SettingsError("A setting is a number of hundreds of digits. Send a smaller one.")
+        raise SettingsError("A setting is a number with hundreds of digits. Send a smaller one.")
     if isinstance(value, (str, int, float, Decimal)):
         return str(value)
     raise SettingsError("A setting is neither text, a number nor a switch. Send plain values.")
@@ -196,8 +196,8 @@ class SettingsStore:
             variable = VARIABLES[name]
             if name in ENVIRONMENT_ONLY or name in self.from_environment():
                 raise SettingsError(
-                    f"The setting “{name}” is taken from the environment of this ComfyUI. "
-                    f"Change the variable {variable} and start ComfyUI again."
+                    f"The setting “{name}” is set by the environment of this ComfyUI. Change the "
+                    f"variable {variable} and restart ComfyUI."
                 )
             checked[name] = _as_text(_PARSERS[name](_as_text(value), f"The setting “{name}”"))
         return checked
@@ -221,8 +221,8 @@ class SettingsStore:
         """
         if "api_key" in self.from_environment():
             raise SettingsError(
-                "The key is taken from the environment of this ComfyUI. "
-                f"Change the variable {KEY_VARIABLE} and start ComfyUI again."
+                "The key is set by the environment of this ComfyUI. Change the variable "
+                f"{KEY_VARIABLE} and restart ComfyUI."
             )
         with self._writing:
             stored = self._read("credentials.json")

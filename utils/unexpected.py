@@ -28,7 +28,7 @@ def as_ours(error: BaseException, *, task_id: str = "") -> WanAnimateError:
         return error
     report(error)
     return TaskError(
-        f"Something in this pack broke ({type(error).__name__}); the place is in ComfyUI's log. "
-        "Report it with those lines, then run again: nothing that was accepted is lost.",
+        f"Internal error ({type(error).__name__}); ComfyUI's log shows where. Report it with "
+        "those lines, then run again: nothing that was accepted is lost.",
         task_id=task_id,
     )

@@ -67,7 +67,7 @@ def test_a_finished_task_goes_into_the_graph_and_runs_there(practising, open_pag
     shown = panel.locator(".apixo-finished").first
     shown.wait_for()
     task_id = shown.locator("code").inner_text()
-    shown.get_by_role("button", name="To graph").click()
+    shown.get_by_role("button", name="Add to graph").click()
     assert page.run("app.graph._nodes.map(n => [n.type, n.widgets[0].value])") == [
         ["ApixoWanCollect", task_id]
     ]
@@ -111,7 +111,7 @@ def test_the_panel_is_worked_by_keyboard_alone(practising, open_page):
     page = open_page(practising)
     panel = page.open_panel()
     panel.locator("article").first.wait_for()
-    panel.get_by_role("button", name="Settings of Wan Animate").focus()
+    panel.get_by_role("button", name="Wan Animate settings").focus()
     reached = []
     for _ in range(9):
         page.page.keyboard.press("Tab")
@@ -126,7 +126,7 @@ def test_the_panel_is_worked_by_keyboard_alone(practising, open_page):
             " + getComputedStyle(document.activeElement).boxShadow"
         )
         assert outline != "nonenone", reached[-1]
-    for words in ("Search …", "Which tasks", "Copy the task id", "Open", "To graph"):
+    for words in ("Search …", "Filter tasks", "Copy the task id", "Open", "Add to graph"):
         assert words in reached, reached
 
 

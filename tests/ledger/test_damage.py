@@ -90,7 +90,7 @@ def test_what_a_damaged_page_held_is_pieced_together_from_the_indexes(path, cont
     states = {row.id: row.state for row in after}
     assert all(states.get(row.id) is row.state for row in before if row.sending_at)
     told = take_notice(path.parent)
-    assert "only the essential" in told
+    assert "only the essentials" in told
     assert "dashboard" in told
 
 
@@ -126,7 +126,7 @@ def test_a_ledger_that_was_cut_short_gives_what_is_left_and_says_what_is_not(pat
     told = take_notice(path.parent)
     assert "was damaged" in told
     if buys_again(before, after):
-        assert "could be bought a second time" in told
+        assert "could be paid for twice" in told
 
 
 @pytest.mark.parametrize("length", [100, PAGE], ids=["header", "first page"])
@@ -145,7 +145,7 @@ def test_a_ledger_of_which_nothing_is_left_is_not_taken_for_a_new_one(path, cont
     assert opened(path) == []
     told = take_notice(path.parent)
     assert "none of its rows" in told
-    assert "bought a second time" in told
+    assert "paid for twice" in told
 
 
 def test_the_damaged_file_is_kept_as_it_was(path):

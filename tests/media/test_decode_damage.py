@@ -180,7 +180,7 @@ def test_sound_alone_is_no_clip(tmp_path):
             if packet.dts is not None:
                 packet.stream = stream
                 writing.mux(packet)
-    with pytest.raises(DecodeError, match="no picture"):
+    with pytest.raises(DecodeError, match="no video"):
         decode(tmp_path / "only.mka")
 
 

@@ -264,7 +264,7 @@ def test_scaling_down_is_by_area(target):
         (torch.zeros(H, W, 3), 25, "shape"),
         (torch.zeros(2, H, W, 2), 25, "2 channels"),
         (torch.zeros(2, H, W, 3, dtype=torch.int32), 25, "int32"),
-        (torch.zeros(2, 200, 604, 3), 25, "at most 3 times"),
+        (torch.zeros(2, 200, 604, 3), 25, "at most 3:1"),
         (torch.zeros(2, 20, 24, 3), 25, "24×20 px"),
     ],
     ids=["empty", "no rate", "negative rate", "picture", "channels", "whole", "long", "tiny"],

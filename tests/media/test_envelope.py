@@ -46,7 +46,7 @@ def test_a_clip_is_never_scaled_below_the_shortest_side():
 
 @pytest.mark.parametrize("own", [Size(601, 200), Size(200, 700), Size(1000, 30)])
 def test_a_clip_longer_than_three_to_one_is_refused(own):
-    with pytest.raises(InputError, match=r"at most 3 times\. Crop it"):
+    with pytest.raises(InputError, match=r"at most 3:1\. Crop it"):
         envelope.clip_size(own)
 
 

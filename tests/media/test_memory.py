@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_refused_with_both_numbers(machine):
         memory.reserve(16 * GB, what="The 3600 frames").__enter__()
     assert str(caught.value) == (
         "The 3600 frames need 16.0 GB of memory and 4.0 GB is free. Take fewer or smaller frames, "
-        "so that they fit in 4.0 GB, or make 12.0 GB more free."
+        "so that they fit in 4.0 GB, or free up 12.0 GB more."
     )
     assert (caught.value.needed_bytes, caught.value.free_bytes) == (16 * GB, 4 * GB)
     assert memory.reserved_bytes() == 0

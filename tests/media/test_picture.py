@@ -174,7 +174,7 @@ def test_a_picture_over_4096_px_is_scaled_down():
     ("image", "what"),
     [
         (torch.zeros(199, 300, 3), "199 px"),
-        (torch.zeros(200, 601, 3), "at most 3 times"),
+        (torch.zeros(200, 601, 3), "at most 3:1"),
         (torch.zeros(1, 300, 300, 3), "shape"),
         (torch.zeros(300, 300, 2), "2 channels"),
         (torch.zeros(300, 300, 3, dtype=torch.int64), "int64"),

@@ -67,7 +67,7 @@ WRONG = {
     "audio that is none": ({"audio": {"samples": 3}}, "AUDIO"),
     "audio of two at once": (
         {"audio": AUDIO | {"waveform": torch.zeros(2, 1, 9)}},
-        "2 sounds at once",
+        "a batch of 2 sounds",
     ),
 }
 

@@ -17,7 +17,7 @@ NOW = 1_000_000.0
         (Progress("uploading", NOW, 3_100_000, 8_000_000, "bytes"), "", "uploading 3.1 of 8.0 MB"),
         (Progress("waiting", NOW - 42), "", "waiting 0:42"),
         (Progress("waiting", NOW - 42), "1–2 min", "waiting 0:42 · usually 1–2 min here"),
-        (Progress("waiting", NOW - 5, note="asking on"), "", "waiting 0:05 · asking on"),
+        (Progress("waiting", NOW - 5, note="still asking"), "", "waiting 0:05 · still asking"),
         (Progress("downloading", NOW, 0, None, "bytes"), "", "downloading"),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_ledger_that_is_held_for_ever_is_a_sentence_and_no_submit(world, impat
 def test_a_folder_in_the_place_of_the_ledger_is_named(world):
     path = world.folders().state / LEDGER_FILE
     path.mkdir(parents=True)
-    with pytest.raises(LedgerError, match="folder lies where") as told:
+    with pytest.raises(LedgerError, match="a folder where") as told:
         outcome(world.service().start(request(1)))
     assert two_sentences(str(told.value))
     path.rmdir()
@@ -248,7 +248,7 @@ def test_a_damaged_ledger_on_a_full_disk_stays_where_it_is_until_there_is_room(s
         except OSError:
             pass
     before = path.read_bytes()
-    with pytest.raises(LedgerError, match=r"cannot be (put aside|opened)") as told:
+    with pytest.raises(LedgerError, match=r"cannot be (moved aside|opened)") as told:
         Database(path)
     assert two_sentences(str(told.value))
     assert path.read_bytes() == before

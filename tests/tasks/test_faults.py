@@ -178,7 +178,7 @@ def test_a_connection_that_is_never_made_is_tried_again_and_taken_once(world, tm
     port = free_port()
     world.environ["APIXO_BASE_URL"] = f"http://127.0.0.1:{port}"
     watch = world.service().start(request())
-    until(lambda: "not reached" in watch.progress.note)
+    until(lambda: "cannot be reached" in watch.progress.note)
     assert world.only_row().state is State.PREPARING
     late = PracticeService(SystemClock(), folder=tmp_path / "late")
     late.start(port)

@@ -71,7 +71,7 @@ def test_a_redirected_result_is_followed(world):
 def test_a_file_that_is_gone_stays_owed_and_the_node_is_told(world):
     world.plan.add("file", instead(404), times=10**6, path=RESULT)
     watch = world.service(clock=FastClock(200)).start(request())
-    with pytest.raises(TaskError, match="tried again by itself"):
+    with pytest.raises(TaskError, match="retried automatically"):
         outcome(watch)
     assert world.only_row().state is State.SUCCEEDED
     world.heal()

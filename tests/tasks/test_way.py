@@ -263,7 +263,7 @@ def test_when_an_upload_fails_all_who_wait_for_it_are_told_and_nothing_is_submit
     world.plan.add("upload", instead(500), times=99)
     watches = [service.start(request(character=picture(n), motion=motion)) for n in range(3)]
     for watch in watches:
-        with pytest.raises(Exception, match="did not take"):
+        with pytest.raises(Exception, match="did not accept"):
             outcome(watch)
     assert world.rows() == []
     assert world.submits == 0

@@ -178,7 +178,7 @@ test("a refusal of the server is shown with its own words", async () => {
 test("a finished task can be put into the graph, copied and opened", async () => {
   world = makeWorld([makeRow()]);
   const place = await open(world);
-  await press(place, "To graph");
+  await press(place, "Add to graph");
   place.querySelector("[data-action=copy]").click();
   await settled();
   assert.deepEqual(world.calls.slice(1), [["node", "task-1"], ["copy", "task-1"]]);
@@ -205,7 +205,7 @@ test("the search narrows the list, and says when nothing fits", async () => {
   assert.equal(place.querySelectorAll("article").length, 1);
   search.value = "wolf";
   search.dispatchEvent(new Event("input"));
-  assert.match(place.textContent, /No task fits/);
+  assert.match(place.textContent, /No task matches/);
 });
 
 test("without a key the panel offers practice mode", async () => {

@@ -27,7 +27,8 @@ def billable_seconds(duration_s: float) -> int:
     """
     if not (math.isfinite(duration_s) and duration_s >= 0):
         raise InputError(
-            f"The clip's length is {duration_s} s, which is none. Use a clip that can be played."
+            f"The clip's length is {duration_s} s, which is not a valid length. Use a clip that "
+            "can be played."
         )
     whole = math.ceil(duration_s - _ROUNDING_S)
     return min(max(whole, LEAST_BILLED_S), MOST_BILLED_S)

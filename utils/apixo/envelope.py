@@ -49,7 +49,7 @@ def data_of(reply: Reply) -> object:
     if not 200 <= reply.status < 300:
         raise _error_for(reply, envelope, status=reply.status)
     if envelope is None:
-        raise not_documented(reply, "is no JSON object")
+        raise not_documented(reply, "is not a JSON object")
     code = whole(envelope.get("code"))
     if code == 200:
         return envelope.get("data")
@@ -65,8 +65,8 @@ def data_of(reply: Reply) -> object:
 def not_documented(reply: Reply, what: str) -> ProtocolError:
     """The error for an answer that is like none that is known."""
     return ProtocolError(
-        f"APIXO's answer {what}. Try again; if it stays so, something else may be answering in "
-        "its place, such as a proxy.",
+        f"APIXO's answer {what}. Try again; if that does not help, something else may be "
+        "answering in its place, such as a proxy.",
         excerpt=excerpt(reply.body),
     )
 
@@ -149,7 +149,7 @@ def _error_for(reply: Reply, envelope: Mapping[str, Any] | None, *, status: int)
         )
     if status in {401, 403}:
         return AuthError(
-            f"APIXO refuses the key, or what is asked ({status}{said}). Check the key in the "
+            f"APIXO refuses the key or the request ({status}{said}). Check the key in the "
             "settings, and the IP addresses it is limited to in APIXO's dashboard.",
             status=status,
             code=code,
@@ -161,7 +161,7 @@ def _error_for(reply: Reply, envelope: Mapping[str, Any] | None, *, status: int)
             code=code,
         )
     return ServerError(
-        f"APIXO has trouble ({status}{said}). Look at its dashboard, and try again later.",
+        f"APIXO has a problem ({status}{said}). Check its dashboard, and try again later.",
         status=status,
         code=code,
     )

@@ -55,12 +55,12 @@ _ADVICE = {
     Family.PROMPT: "Shorten or reword the prompt, then run again.",
     Family.MEDIA_FETCH: "The service could not read the media at their address; check the host in "
     "the settings, or choose another one on the node, then run again.",
-    Family.MEDIA_FORMAT: "Use another picture or clip, best a clear view of one person, MP4 with "
-    "H.264, within 120 s; then run again.",
-    Family.TIMEOUT: "Run again; if it stays so, use a shorter clip or 480p.",
-    Family.UNAVAILABLE: "The service has trouble at the moment; run again later.",
-    Family.OTHER: "Run again; if it stays so, change the seed or ask APIXO's support with the "
-    "task id.",
+    Family.MEDIA_FORMAT: "Use another picture or clip, preferably a clear view of one person, "
+    "MP4 with H.264, at most 120 s; then run again.",
+    Family.TIMEOUT: "Run again; if that does not help, use a shorter clip or 480p.",
+    Family.UNAVAILABLE: "The service has a problem at the moment; run again later.",
+    Family.OTHER: "Run again; if that does not help, change the seed or ask APIXO's support "
+    "with the task id.",
 }
 
 

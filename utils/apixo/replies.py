@@ -105,8 +105,8 @@ def check_task_id(task_id: str) -> str:
     good = re.fullmatch(r"[!-~]+", task_id) and not set(task_id) & set("/\\\"'`<>")
     if not good or task_id in {".", ".."} or len(task_id) > _LONGEST_ID:
         raise InputError(
-            "The task id is blank, too long, or holds spaces, slashes or other signs. "
-            "Copy it from the tasks panel or from APIXO's dashboard."
+            "The task id is blank, too long, or contains spaces, slashes or other symbols. Copy "
+            "it from the tasks panel or from APIXO's dashboard."
         )
     return task_id
 
@@ -126,15 +126,15 @@ def read_task_id(reply: Reply) -> str:
         if named is None:
             raise
         raise ProtocolError(
-            f"APIXO is busy (429), and its answer names task {named} all the same. "
-            "Look for the task in APIXO's dashboard.",
+            f"APIXO is busy (429), but its answer names task {named}. Look for the task in "
+            "APIXO's dashboard.",
             excerpt=excerpt(reply.body),
         ) from error
     task_id = _usable_id(as_object(data))
     if task_id is None:
         raise ProtocolError(
-            "APIXO accepted the submit, but its answer holds no task id. "
-            "Look for the task in APIXO's dashboard.",
+            "APIXO accepted the submit, but its answer contains no task id. Look for the task in "
+            "APIXO's dashboard.",
             excerpt=excerpt(reply.body),
         )
     return task_id
@@ -152,7 +152,7 @@ def read_status(reply: Reply) -> TaskStatus:
         return TaskStatus("", Phase.RUNNING, "")
     known = as_object(data)
     if known is None:
-        raise not_documented(reply, "is no object")
+        raise not_documented(reply, "is not an object")
     raw_state = one_line(text(known.get("state")), most=_LONGEST_WORD)
     phase = _PHASES.get(raw_state.lower(), Phase.RUNNING)
     return TaskStatus(
@@ -182,7 +182,7 @@ def read_balance(reply: Reply) -> Decimal:
             dollars = Decimal("NaN")
         if dollars.is_finite() and -_MOST_DOLLARS < dollars < _MOST_DOLLARS:
             return dollars
-    raise not_documented(reply, "holds no number of dollars")
+    raise not_documented(reply, "contains no dollar amount")
 
 
 def callback_task_id(body: bytes) -> str | None:

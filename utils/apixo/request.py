@@ -105,9 +105,9 @@ def _check_seed(seed: object) -> None:
 def _check_prompt(prompt: object) -> None:
     if not isinstance(prompt, str) or len(prompt) > _LONGEST_PROMPT:
         raise InputError(
-            f"The prompt is no text of at most {_LONGEST_PROMPT} characters. Shorten it."
+            f"The prompt is not text of at most {_LONGEST_PROMPT} characters. Shorten it."
         )
     if any("\ud800" <= c <= "\udfff" for c in prompt):
         raise InputError(
-            "The prompt holds characters that are no text (lone surrogates). Type it anew."
+            "The prompt contains characters that are not text (lone surrogates). Type it again."
         )

@@ -77,13 +77,13 @@ class StoreAddress:
         bad_prefix = any(part in {"", ".", ".."} or not part.isprintable() for part in parts)
         if scheme not in _OFFICIAL or not re.fullmatch(r"[A-Za-z0-9._-]+", bucket) or bad_prefix:
             raise SettingsError(
-                f"“{text[:80]}” is not the address of an object store. Write APIXO_WAN_STORE as "
-                "in s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
+                f"“{text[:80]}” is not the address of an object store. Write APIXO_WAN_STORE like "
+                "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
             )
         if scheme == "az" and not re.fullmatch(r"[A-Za-z0-9._~/-]*", prefix):
             # The library signs the encoded name there, and Azure checks the plain one.
             raise SettingsError(
-                f"The prefix “{prefix[:60]}” holds letters that links to Azure cannot carry. "
+                f"The prefix “{prefix[:60]}” contains characters that links to Azure cannot have. "
                 "Use plain letters, digits and - . _ ~ in APIXO_WAN_STORE."
             )
         return cls(scheme, bucket, "/".join(parts))
@@ -104,8 +104,8 @@ def endpoint_of(address: StoreAddress, environ: Mapping[str, str]) -> str:
         if endpoint:
             if not re.match(r"https?://[^/\s]", endpoint):
                 raise SettingsError(
-                    f"{variable} is not a web address. Write it as in https://s3.example.org, "
-                    "with https:// (or http:// in your own network) in front."
+                    f"{variable} is not a web address. Write it like https://s3.example.org, with "
+                    "https:// (or http:// in your own network) in front."
                 )
             return endpoint
     return _OFFICIAL[address.scheme]
@@ -126,8 +126,8 @@ def open_bucket(address: StoreAddress, environ: Mapping[str, str]) -> Bucket:
         from obstore.store import AzureStore, GCSStore, S3Store
     except ImportError as error:
         raise SettingsError(
-            f"The library for object stores could not be loaded ({type(error).__name__}). "
-            "Run: pip install -U obstore, with ComfyUI's Python, and start ComfyUI again."
+            f"The library for object stores could not be loaded ({type(error).__name__}). Run: "
+            "pip install -U obstore, with ComfyUI's Python, and restart ComfyUI."
         ) from error
     kinds: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
     options = _client_options(endpoint, environ)
@@ -138,8 +138,9 @@ def open_bucket(address: StoreAddress, environ: Mapping[str, str]) -> Bucket:
         )
     except (BaseError, ValueError, OSError) as error:
         raise SettingsError(
-            f"The object store {address.scheme}://{address.bucket} cannot be opened with what is "
-            f"in the environment ({type(error).__name__}). Check {_CREDENTIALS[address.scheme]}."
+            f"The object store {address.scheme}://{address.bucket} cannot be opened with these "
+            f"environment variables ({type(error).__name__}). Check "
+            f"{_CREDENTIALS[address.scheme]}."
         ) from error
 
 
@@ -186,14 +187,14 @@ _NOT_ALLOWED = (
 _WRONG_REGION = "The bucket is in another region. Set AWS_REGION to the bucket's region."
 _NO_BUCKET = "There is no such bucket. Create it, or correct APIXO_WAN_STORE."
 _CLOCK = (
-    "The clock of this machine is off by more than the store allows. Set the clock, best by "
-    "switching on automatic time."
+    "The clock of this machine is off by more than the store allows. Set the clock, preferably "
+    "by switching on automatic time."
 )
 _ADVICE = {
     "InvalidAccessKeyId": _WRONG_KEY,
     "SignatureDoesNotMatch": _WRONG_KEY,
     "AuthenticationFailed": _WRONG_KEY,
-    "InvalidToken": "The store's session token is wrong. Set AWS_SESSION_TOKEN anew or unset it.",
+    "InvalidToken": "The store's session token is wrong. Set a new AWS_SESSION_TOKEN or unset it.",
     "ExpiredToken": "The store's session token has expired. Get a new one and restart ComfyUI.",
     "AccessDenied": _NOT_ALLOWED,
     "AuthorizationFailure": _NOT_ALLOWED,
@@ -240,4 +241,4 @@ def _by_kind(error: Exception, text: str, endpoint: str) -> str:
     if "kind: Connect" in text or "kind: Timeout" in text or "error sending request" in text:
         host = urlsplit(endpoint).netloc.rpartition("@")[2]
         return f"{host} cannot be reached, or is too slow. Check the endpoint and the network."
-    return "Try again; if it stays so, test the host on the settings page."
+    return "Try again; if that does not help, test the host on the settings page."

@@ -24,9 +24,9 @@ NAMES = ("auto", "store", "self", "temporary", *(s.key for s in TEMPORARY_SERVIC
 """What `choose` understands: a way, or one of the temporary hosts alone."""
 
 _NOTHING = (
-    "There is no way to host media yet, and the service reads them from public addresses only. "
-    f"Choose one of four, all of them on the page {SETTINGS_PAGE}. "
-    "(1) Object store: set APIXO_WAN_STORE to a bucket of your own, as in s3://bucket/prefix. "
+    "No way to host media is set up yet, and the service reads media from public addresses only. "
+    f"Choose one of four ways; the first three are also on the page {SETTINGS_PAGE}. "
+    "(1) Object store: set APIXO_WAN_STORE to a bucket of your own, such as s3://bucket/prefix. "
     "(2) This ComfyUI: set APIXO_WAN_PUBLIC_URL if it has a public address. "
     "(3) Temporary public hosts: set APIXO_WAN_TEMPORARY_HOST=1 if strangers who get the link "
     "may see the files. "
@@ -72,7 +72,7 @@ def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:
     """
     if name not in NAMES:
         raise InputError(
-            f"“{name[:40]}” is no way to host media. Choose one of: {', '.join(NAMES)}."
+            f"“{name[:40]}” is not a way to host media. Choose one of: {', '.join(NAMES)}."
         )
     if settings.practice:
         return [_practice(context)]
@@ -122,7 +122,8 @@ def _rule(settings: Settings, *addresses: str) -> AddressRule:
 def _practice(context: HostContext) -> Host:
     if context.practice_origin is None:
         raise SettingsError(
-            "The practice service does not run. Run again; if it stays so, start ComfyUI again."
+            "The practice service is not running. Run again; if that does not help, restart "
+            "ComfyUI."
         )
     rule = AddressRule(allow_loopback=True, exempt=frozenset({context.practice_origin}))
     return PracticeHost(context.practice_origin, transport=context.transport, rule=rule)
@@ -131,7 +132,7 @@ def _practice(context: HostContext) -> Host:
 def _store(settings: Settings, context: HostContext) -> Host:
     if not settings.store:
         raise SettingsError(
-            "No object store is configured. Set APIXO_WAN_STORE to a bucket of your own, as in "
+            "No object store is configured. Set APIXO_WAN_STORE to a bucket of your own, such as "
             f"s3://bucket/prefix, or on the page {SETTINGS_PAGE}."
         )
     address = StoreAddress.parse(settings.store)
@@ -168,7 +169,7 @@ def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host
     if not settings.temporary_host:
         raise SettingsError(
             "The owner of this installation has not agreed to temporary public hosts, and a "
-            "workflow cannot. Set APIXO_WAN_TEMPORARY_HOST=1 or switch them on at "
+            "workflow cannot do so. Set APIXO_WAN_TEMPORARY_HOST=1 or switch them on at "
             f"{SETTINGS_PAGE}, or choose another host."
         )
     return [

@@ -123,7 +123,7 @@ def random_name(extension: str) -> str:
     """
     if extension not in MEDIA_TYPES:
         raise InputError(
-            f"A file ending in “{extension[:20]}” cannot be handed to the service. "
-            f"It takes {', '.join(MEDIA_TYPES)}."
+            f"A file ending in “{extension[:20]}” cannot be sent to the service. It takes "
+            f"{', '.join(MEDIA_TYPES)}."
         )
     return secrets.token_hex(16) + extension

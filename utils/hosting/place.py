@@ -75,7 +75,8 @@ def place(
     if len(failures) == 1:
         raise failures[0]
     reasons = " ".join(f"{host.name}: {error}" for host, error in zip(hosts, failures, strict=True))
-    raise HostingError(f"None of {len(failures)} hosts took the file. {reasons}") from failures[-1]
+    message = f"None of {len(failures)} hosts accepted the file. {reasons}"
+    raise HostingError(message) from failures[-1]
 
 
 def _place_at(
@@ -84,7 +85,7 @@ def _place_at(
     expected = Expected.of(upload.file, may_be_unreachable=host.may_be_unreachable)
     if expected.size_bytes > host.limit_bytes:
         raise HostingError(
-            f"The file has {expected.size_bytes / 1e6:.1f} MB; {host.name} takes at most "
+            f"The file is {expected.size_bytes / 1e6:.1f} MB; {host.name} takes at most "
             f"{host.limit_bytes / 1e6:.0f} MB. Shorten the clip, or choose another host."
         )
     hosted = host.put(

@@ -57,8 +57,8 @@ class PracticeHost:
             check_url(url, self.rule)
         except (TransportError, InputError, ValueError, LookupError, TypeError) as error:
             raise HostingError(
-                "The practice service did not take the file. "
-                "Run again; if it stays so, start ComfyUI again."
+                "The practice service did not accept the file. Run again; if that does not help, "
+                "restart ComfyUI."
             ) from error
         return HostedFile(url, None, self.identity, "")
 

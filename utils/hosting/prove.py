@@ -123,7 +123,7 @@ def _check_answer(url: str, probe: Probe, *, ours: bool) -> None:
             f"Reading {redact(url)} gave status {probe.status} instead of a file. {advice}"
         )
     if _media_type(probe) in _PAGE_TYPES or sniff(probe.first) == "page":
-        raise HostingError(f"{redact(url)} is a web page and not the file itself. {advice}")
+        raise HostingError(f"{redact(url)} is a web page, not the file itself. {advice}")
 
 
 def _check_same(url: str, probe: Probe, expected: Expected) -> None:
@@ -131,14 +131,15 @@ def _check_same(url: str, probe: Probe, expected: Expected) -> None:
     advice = _advice(ours=True)
     if probe.total_bytes is None:
         raise HostingError(
-            f"{redact(url)} does not tell its size, so the upload cannot be proved. {advice}"
+            f"{redact(url)} does not state its size, so the upload cannot be checked. {advice}"
         )
     if probe.total_bytes != expected.size_bytes:
         raise HostingError(
-            f"{redact(url)} has {probe.total_bytes} bytes; {expected.size_bytes} went up. {advice}"
+            f"{redact(url)} has {probe.total_bytes} bytes; {expected.size_bytes} were uploaded. "
+            f"{advice}"
         )
     if probe.first[: len(expected.first_bytes)] != expected.first_bytes:
-        raise HostingError(f"{redact(url)} holds other bytes than those that went up. {advice}")
+        raise HostingError(f"{redact(url)} does not have the bytes that were uploaded. {advice}")
 
 
 def _check_size(url: str, probe: Probe, kind: Kind) -> None:
@@ -166,7 +167,7 @@ def _check_format(url: str, probe: Probe, kind: Kind, *, ours: bool) -> list[str
         warnings.append(f"{redact(url)} does not look like {_WANTED[kind]}.")
     if not media_type.startswith(_FAMILY[kind]):
         warnings.append(
-            f"{redact(url)} is served as “{media_type or 'no media type'}”; some services go by "
+            f"{redact(url)} is served as “{media_type or 'no media type'}”; some services rely on "
             f"that and want {_FAMILY[kind]}…."
         )
     return warnings + _name_warnings(url, probe, kind, format_name=format_name) * (not ours)
@@ -180,10 +181,10 @@ def _name_warnings(url: str, probe: Probe, kind: Kind, *, format_name: str) -> l
     if not told:
         warnings.append(
             f"The path of {redact(url)} does not end in {', '.join(_EXTENSIONS[kind])}; some "
-            "services go by that."
+            "services rely on that."
         )
     elif format_name and told != format_name and kind == "picture":
-        warnings.append(f"{redact(url)} is named as {told}, but is {format_name}.")
+        warnings.append(f"{redact(url)} is named like {told}, but is {format_name}.")
     if (probe.total_bytes or 0) > _SAFE_BYTES[kind]:
         warnings.append(
             f"{redact(url)} has {(probe.total_bytes or 0) / 1e6:.1f} MB; up to "

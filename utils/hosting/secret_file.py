@@ -34,7 +34,7 @@ def own_secret(path: Path) -> bytes:
     if len(content) != SECRET_BYTES:
         raise SettingsError(
             f"The secret {path.name} in ComfyUI's user folder is damaged: it has {len(content)} "
-            f"bytes, not {SECRET_BYTES}. Delete it; links handed out before then stop working."
+            f"bytes, not {SECRET_BYTES}. Delete it; links made with it then stop working."
         )
     return content
 

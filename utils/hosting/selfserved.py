@@ -91,8 +91,8 @@ class SelfServedHost:
         hosted = self.sign(handle)
         if hosted is None:
             raise HostingError(
-                "The file vanished from this ComfyUI's folder of published files as soon as it "
-                "was there. Check whether something cleans ComfyUI's user folder."
+                "The file vanished from this ComfyUI's folder of published files at once. Check "
+                "whether something cleans ComfyUI's user folder."
             )
         return hosted
 
@@ -114,6 +114,6 @@ class SelfServedHost:
             self._shelf.withdraw(hosted.handle)
         except OSError as error:
             raise HostingError(
-                f"A published file cannot be removed yet ({error.strerror}). "
-                "It is served until its link ends, and goes by itself after that."
+                f"A published file cannot be removed yet ({error.strerror}). It is served until "
+                "its link expires, and is then removed automatically."
             ) from error

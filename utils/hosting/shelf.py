@@ -126,7 +126,7 @@ class Shelf:
             part.replace(self._folder / name)
         except OSError as error:
             raise HostingError(
-                f"The file could not be laid out for this ComfyUI to serve ({error.strerror}). "
+                f"The file could not be prepared for this ComfyUI to serve ({error.strerror}). "
                 "Check the free space on the disk of ComfyUI's user folder, then run again."
             ) from error
         finally:
@@ -207,7 +207,7 @@ def _copy(source: Path, target: Path, *, progress: Progress, stop: Event) -> Non
     with source.open("rb") as reader, target.open("xb") as writer:
         while piece := reader.read(_PIECE_BYTES):
             if stop.is_set():
-                raise Stopped("Stopped while a file was being laid out. Run again to go on.")
+                raise Stopped("Stopped while a file was being prepared. Run again to continue.")
             writer.write(piece)
             progress(writer.tell(), total)
 

@@ -90,7 +90,7 @@ class StoreHost:
         while not upload.done.wait(_LOOK_S):
             progress(upload.surely_sent(), upload.size_bytes)
             if stop.is_set() and upload.abandon():
-                raise Stopped("Stopped while a file was going up. Run again to go on.")
+                raise Stopped("Stopped during an upload. Run again to continue.")
         if upload.error is not None:
             raise self._error(upload.error) from upload.error
         progress(upload.size_bytes, upload.size_bytes)
@@ -141,9 +141,7 @@ class StoreHost:
         if isinstance(error, WanAnimateError):
             return error
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            return HostingError(
-                f"The file that should go up cannot be read ({error.strerror}). Run again."
-            )
+            return HostingError(f"The file to upload cannot be read ({error.strerror}). Run again.")
         return store_error(error, self._address, self._environ)
 
 
@@ -207,7 +205,7 @@ class _Upload:
         while self._handed_bytes < self.size_bytes:
             with self._guard:
                 if self._abandoned:
-                    raise Stopped("Stopped while a file was going up. Run again to go on.")
+                    raise Stopped("Stopped during an upload. Run again to continue.")
                 piece = self._read()
             yield piece
             self._handed_bytes += len(piece)
@@ -218,7 +216,7 @@ class _Upload:
             piece = file.read(_PIECE_BYTES)
         if not piece:
             raise HostingError(
-                f"The file that goes up shrank to {self._handed_bytes} of {self.size_bytes} bytes "
-                "on the way. Run again."
+                f"The file shrank to {self._handed_bytes} of {self.size_bytes} bytes during the "
+                "upload. Run again."
             )
         return piece

@@ -142,7 +142,7 @@ class TemporaryHost:
         self.notice = (
             f"This file goes to {service.name}, a public host for temporary files: anyone with "
             f"the link can read it until it expires ({service.life_s / _HOUR_S:g} hours), and it "
-            "cannot be deleted before. Such hosts often refuse uploads from cloud machines."
+            "cannot be deleted earlier. Such hosts often refuse uploads from cloud machines."
         )
 
     def put(
@@ -170,8 +170,8 @@ class TemporaryHost:
             )
         except TransportError as error:
             raise HostingError(
-                f"{self.name} cannot be reached, or broke off the upload. "
-                "Try again later, or choose another host."
+                f"{self.name} cannot be reached, or interrupted the upload. Try again later, or "
+                "choose another host."
             ) from error
         return HostedFile(self._read_link(reply), expires_at, self.identity, "")
 
@@ -187,7 +187,8 @@ class TemporaryHost:
         if reply.status in {401, 403, 429}:
             raise HostingError(
                 f"{self.name} refused the upload ({reply.status}), as it often does from cloud "
-                "machines and after many uploads. Choose another host, best an object store."
+                "machines and after many uploads. Choose another host, preferably an object "
+                "store."
             )
         if reply.status == 413:
             raise HostingError(
@@ -206,7 +207,7 @@ class TemporaryHost:
             page = "a web page" if sniff(reply.body) == "page" else "no link"
             seen = page if text else "nothing"
             raise HostingError(
-                f"{self.name} took the upload and answered {seen} where a link should be. "
+                f"{self.name} accepted the upload, but answered with {seen} instead of a link. "
                 "Try again later, or choose another host."
             ) from error
         return url

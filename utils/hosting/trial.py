@@ -76,8 +76,8 @@ def _told(placed: Placed) -> str:
     try:
         placed.host.delete(placed.hosted)
     except WanAnimateError as error:
-        return f"A file could be put and read at {where}, but not deleted: {error}"
-    return f"A file could be put and read at {where}."
+        return f"A test file was uploaded to {where} and read back, but not deleted: {error}"
+    return f"A test file was uploaded to {where} and read back."
 
 
 def _grey_png() -> bytes:

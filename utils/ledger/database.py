@@ -137,8 +137,8 @@ class Database:
             if self._is_stale() and not self._closed:
                 if not self._changed.wait_for(lambda: self._busy == 0, timeout=_BUSY_S):
                     raise LedgerError(
-                        "The ledger is being repaired, and something still uses it. "
-                        "Run again in a moment; nothing was submitted."
+                        "The ledger is being repaired, and is still in use. Run again in a "
+                        "moment; nothing was submitted."
                     )
                 if self._is_stale():
                     self._open()
@@ -187,8 +187,8 @@ class Database:
         """What is written now would be in a file that nobody reads any more."""
         if self._where() != self._place:
             raise LedgerError(
-                "The ledger's file was moved or replaced in this very moment. Run again; "
-                "nothing was submitted."
+                "The ledger's file was moved or replaced just now. Run again; nothing was "
+                "submitted."
             )
 
     def _open(self) -> None:
@@ -210,8 +210,8 @@ class Database:
     def _prepare(self) -> None:
         if self._path.is_dir():
             raise LedgerError(
-                f"A folder lies where the ledger {self._path.name} should be. "
-                "Move it away, then run again."
+                f"There is a folder where the ledger {self._path.name} should be. Move it away, "
+                "then run again."
             )
         finish(self._path)
         if is_missing(self._path):
@@ -295,14 +295,14 @@ class Database:
     def _translate(self, error: sqlite3.Error) -> LedgerError:
         if _is_held(error):
             return LedgerError(
-                f"The ledger is held by another program for more than {_BUSY_S:g} s. "
+                f"The ledger has been locked by another program for more than {_BUSY_S:g} s. "
                 "Close the program that has it open, then run again."
             )
         if _is_damage(error):
             self._damaged = True
             return LedgerError(
-                f"The ledger is damaged ({error}), and is repaired at its next use. "
-                "Run again; what could be saved is told then."
+                f"The ledger is damaged ({error}), and will be repaired at its next use. Run "
+                "again; you will then be told what was saved."
             )
         return LedgerError(
             f"The ledger cannot be used ({error}). "

@@ -137,7 +137,7 @@ class Ledger(LedgerReader):
             if found is not None and found["fingerprint"]:
                 raise TaskTakenError(
                     f"APIXO answered with task {task_id}, which row {found['id']} has already. "
-                    "Look in APIXO's dashboard for another task of this moment."
+                    "Look in APIXO's dashboard for another task of the same time."
                 )
             if found is not None:
                 db.execute("DELETE FROM tasks WHERE id = ?", (found["id"],))
@@ -271,8 +271,8 @@ class Ledger(LedgerReader):
     def _merge(self, db: sqlite3.Connection, row: TaskRow, typed: TaskRow) -> TaskRow:
         if typed.fingerprint:
             raise InputError(
-                f"Task {typed.task_id} belongs to row {typed.id} already. "
-                "Look in the dashboard for another task of that time, or abandon the row."
+                f"Task {typed.task_id} already belongs to row {typed.id}. Look in the dashboard "
+                "for another task of that time, or abandon the row."
             )
         fingerprint = "" if self._is_taken(db, row) else row.fingerprint
         db.execute("DELETE FROM tasks WHERE id = ?", (row.id,))
@@ -322,7 +322,7 @@ class Ledger(LedgerReader):
             row = self._read(db, row_id)
             if row.state is State.UNKNOWN and not force:
                 raise InputError(
-                    f"The fate of row {row_id} is unknown, and forgetting it could buy the same "
+                    f"The fate of row {row_id} is unknown, and forgetting it could make you pay "
                     "twice. Adopt it with the task id from the dashboard, or abandon it first."
                 )
             if row.state in UNFINISHED and not force:
@@ -369,7 +369,7 @@ class Ledger(LedgerReader):
         """A row of ours that may take the step."""
         row = self._read(db, row_id)
         if row.owner != self.owner:
-            raise RowGoneError(f"Row {row_id} is worked on by another ComfyUI. Run again.")
+            raise RowGoneError(f"Another ComfyUI is working on row {row_id}. Run again.")
         if not is_legal(row.state, state):
             raise LedgerError(
                 f"Row {row_id} is {row.state.value} and cannot become {state.value}. "
@@ -388,8 +388,8 @@ class Ledger(LedgerReader):
             db.execute(f"UPDATE tasks SET {columns} WHERE id = ?", (*new.values(), row.id))  # noqa: S608
         except sqlite3.IntegrityError as error:
             raise LedgerError(
-                f"Row {row.id} would stand for a task that another row has already. "
-                "Look at the list of tasks."
+                f"Row {row.id} would be for a task that another row already has. Look at the list "
+                "of tasks."
             ) from error
         return self._read(db, row.id)
 

@@ -101,9 +101,9 @@ def mend(path: Path, migrations: Sequence[str]) -> str:
             _beside(kept, ending).unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error)
         raise LedgerError(
-            f"The ledger {path.name} is damaged and cannot be put aside ({reason}). Make room on "
-            "the disk of ComfyUI's user folder and check its permissions, then run again; "
-            "nothing is submitted before that."
+            f"The ledger {path.name} is damaged and cannot be moved aside ({reason}). Make room "
+            "on the disk of ComfyUI's user folder and check its permissions, then run again; "
+            "nothing is submitted until then."
         ) from error
     finally:
         building.unlink(missing_ok=True)
@@ -127,21 +127,21 @@ def describe(found: Salvaged, *, kept: str) -> str:
     came = found.whole + len(found.pieced)
     begin = f"The ledger was damaged and is kept as {kept}"
     if found.counted and not found.pieced and not found.lost:
-        return f"{begin}; all {came} rows came over into a new one. Run again: nothing is lost."
+        return f"{begin}; all {came} rows were copied into a new one. Run again: nothing is lost."
     if not came:
-        told = "none of its rows could be read, and a new one begins"
+        told = "none of its rows could be read, and a new one was started"
     else:
-        told = f"{came} rows came over into a new one"
+        told = f"{came} rows were copied into a new one"
         if found.pieced:
-            told += f", of rows {_numbers(found.pieced)} only the essential"
+            told += f", of rows {_numbers(found.pieced)} only the essentials"
         if found.lost:
             told += f", and rows {_numbers(found.lost)} could not be read"
         elif not found.counted:
             told += ", and it is not known whether there were more"
     return (
         f"{begin}; {told}. Before you run again, look at the APIXO dashboard for tasks that are "
-        "not in the tasks panel, and collect them by their ids: what the ledger does not know "
-        "could be bought a second time."
+        "not in the tasks panel, and collect them by their ids: what is not in the ledger could "
+        "be paid for twice."
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from .rows import PRACTICE_ORIGIN, TaskRow, read_row
 from .states import State
 
-PIECED = "Pieced together from what was readable of a damaged ledger."
+PIECED = "Recovered from the readable parts of a damaged ledger."
 
 _MOST_LOOKUPS = 2_000_000
 _UNKNOWN_ORIGIN = "https://api.apixo.ai"

@@ -90,8 +90,8 @@ def _check(file: BinaryIO, file_bytes: int) -> None:
             raise _too_much("millions of boxes")
         if kind == b"cmov":
             raise DecodeError(
-                "The file's index is compressed, as only very old files have it. "
-                "Export it again as H.264."
+                "The file's index is compressed, which happens only in very old files. Export "
+                "it again as H.264."
             )
         if kind == b"trak":
             tracks.append(_Track())
@@ -163,6 +163,6 @@ def _check_count(samples: int) -> None:
 
 def _too_much(what: str) -> DecodeError:
     return DecodeError(
-        f"The file claims to hold {what}, which cannot be. "
-        "Do not use it: it is damaged, or was made to fill the memory."
+        f"The file claims to hold {what}, which is impossible. Do not use it: it is damaged, or "
+        "was made to fill the memory."
     )

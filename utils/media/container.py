@@ -77,8 +77,8 @@ def open_clip(
         )
     except (FFmpegError, ValueError, OSError) as error:
         message = (
-            f"The file is not a clip that can be read ({reason(error)}). "
-            "Check that it is a video, and that it was saved or downloaded to its end."
+            f"The file is not a clip that can be read ({reason(error)}). Check that it is a "
+            "video, and that it was saved or downloaded completely."
         )
         raise DecodeError(message) from error
     with container:
@@ -178,8 +178,8 @@ class OpenClip:
             lacking = missing_bytes(self.source)
             if lacking:
                 message = (
-                    f"The clip is cut off: {lacking} bytes are missing, and what is there cannot "
-                    "be read. Save or download it again."
+                    f"The clip is cut off: {lacking} bytes are missing, and the rest cannot be "
+                    "read. Save or download it again."
                 )
                 raise DecodeError(message) from error
             raise
@@ -197,8 +197,10 @@ def picture_stream(container: InputContainer) -> VideoStream:
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     usable = [stream for stream in streams if _decodable(stream)]
     if not usable:
-        what = "a picture in a form that cannot be decoded" if streams else "no picture"
-        raise DecodeError(f"The file holds {what}. Use a video file, best an MP4 with H.264.")
+        what = "only video that cannot be decoded" if streams else "no video"
+        raise DecodeError(
+            f"The file contains {what}. Use a video file, preferably an MP4 with H.264."
+        )
     stream = usable[0]
     stream.thread_type = "AUTO"  # pyright: ignore[reportAttributeAccessIssue]
     # Otherwise the decoder paints over damage and calls it a picture.
@@ -218,8 +220,8 @@ def limit_pixels(stream: VideoStream, **options: str) -> None:
     """
     if stream.width * stream.height > MOST_PIXELS:
         raise DecodeError(
-            f"The clip's pictures are {stream.width}×{stream.height} px; {MOST_PIXELS:,} pixels "
-            "are the most that is decoded. Scale the clip down."
+            f"The clip's frames are {stream.width}×{stream.height} px; at most {MOST_PIXELS:,} "
+            "pixels can be decoded. Scale the clip down."
         )
     # What the file says of itself may differ from what the pictures say.
     stream.codec_context.options = {**options, "max_pixels": str(MOST_PIXELS)}

@@ -162,7 +162,7 @@ def _is_cut(found: Scan, source: Path | BytesIO) -> bool:
 
 def _plan(wish: _Wish, file: OpenClip, found: Scan) -> Plan:
     if not found.count:
-        raise DecodeError("The file holds not one picture. Save or download it again.")
+        raise DecodeError("The file contains no frames. Save or download it again.")
     return make_plan(
         found.timeline(file.picture),
         wish.selection,
@@ -278,12 +278,12 @@ def _result(wish: _Wish, plan: Plan, attempt: _Attempt) -> Decoded:
             count = plan.places[lacking[0]][0]
         note = _damage_note(plan, attempt, count)
         if not wish.salvage or not count:
-            advice = "Save or download it again, or take only what comes before that."
+            advice = "Save or download it again, or use only the frames before that."
             raise DecodeError(f"{note} {advice}")
     elif lacking:
         _hold(plan, attempt, lacking)
     if attempt.frames is None:
-        raise DecodeError("Not one picture of the clip can be decoded. Export it again as H.264.")
+        raise DecodeError("No frame of the clip can be decoded. Export it again as H.264.")
     return Decoded(
         frames=attempt.frames[:count],
         sound=_shortened(attempt.sound, count / plan.frame_rate),

@@ -103,8 +103,8 @@ def file_digest(path: Path, *, stop: Event | None = None) -> str:
             return digest.hexdigest()
     except OSError as error:
         raise DecodeError(
-            f"The file {path.name} cannot be read ({error.strerror or error}). "
-            "Check that it still exists and may be read."
+            f"The file {path.name} cannot be read ({error.strerror or error}). Check that it "
+            "still exists and can be read."
         ) from error
 
 
@@ -143,7 +143,7 @@ def _add_tensor(digest: blake3, tensor: Tensor, stop: Event | None) -> None:
 def _look(stop: Event | None) -> None:
     """Raise `Stopped` when told to."""
     if stop is not None and stop.is_set():
-        raise Stopped("Stopped while the clip was being identified. Run again to go on.")
+        raise Stopped("Stopped while the clip was being identified. Run again to continue.")
 
 
 def _pieces(tensor: Tensor) -> Iterator[Tensor]:

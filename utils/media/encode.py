@@ -92,8 +92,8 @@ def encode_clip(
         except _TooLargeError as error:
             if crf >= _CRF_MOST:
                 raise EncodeError(
-                    f"The clip is over the {options.limit_bytes / 1e6:.1f} MB that may be sent, "
-                    "even in low quality. Trim it, or use a host that takes larger files."
+                    f"The clip is over the {options.limit_bytes / 1e6:.1f} MB limit, even in low "
+                    "quality. Trim it, or use a host that takes larger files."
                 ) from None
             step = max(_CRF_STEP_LEAST, math.ceil(_CRF_HALVES * math.log2(error.times)))
             crf = min(_CRF_MOST, crf + step)
@@ -226,8 +226,8 @@ class _Writer:
         own = self._footage.size
         if self._size.width * self._size.height > (own.width + 1) * (own.height + 1):
             found.append(
-                f"The clip was enlarged from {own.width}×{own.height} to {self._size.width}×"
-                f"{self._size.height} px, the least that the service takes."
+                f"The clip was enlarged from {own.width}×{own.height} to "
+                f"{self._size.width}×{self._size.height} px, the minimum for the service."
             )
         if self._crf != self._options.crf:
             found.append(

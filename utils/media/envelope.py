@@ -67,8 +67,8 @@ def clip_size(size: Size, *, max_pixels: int | None = None) -> Size:
     if shorter < CLIP_SIDE_ENLARGED_PX:
         raise InputError(
             f"The clip is {_spell(size)}; the shorter side should have at least "
-            f"{SIDE_LEAST_PX} px, and from {CLIP_SIDE_ENLARGED_PX} px on it is enlarged. "
-            "Use a larger clip."
+            f"{SIDE_LEAST_PX} px, and clips of {CLIP_SIDE_ENLARGED_PX} to {SIDE_LEAST_PX - 1} px "
+            "are enlarged. Use a larger clip."
         )
     factor = min(1.0, CLIP_SIDE_MOST_PX / longer)
     if max_pixels is not None:
@@ -129,12 +129,12 @@ def _check_aspect(what: str, size: Size) -> None:
     if shorter <= 0:
         raise InputError(
             f"The {what} is {_spell(size)} and has no pixels; at least "
-            f"{SIDE_LEAST_PX}×{SIDE_LEAST_PX} is wanted. Connect a real {what}."
+            f"{SIDE_LEAST_PX}×{SIDE_LEAST_PX} is needed. Connect a real {what}."
         )
     if longer > LONGER_SIDE_MOST * shorter:
         raise InputError(
-            f"The {what} is {_spell(size)}, {longer / shorter:.2f} times as long as it is short; "
-            f"the service takes at most {LONGER_SIDE_MOST} times. Crop it, or pad its short side."
+            f"The {what} is {_spell(size)}, an aspect ratio of {longer / shorter:.2f}:1; the "
+            f"service takes at most {LONGER_SIDE_MOST}:1. Crop it, or pad its short side."
         )
 
 

@@ -95,7 +95,7 @@ class FileFootage:
                 if written >= self.frame_count:
                     return
         if last is None or reader.damage:
-            raise _damaged(reader.damage or "no picture comes", self._plan, written)
+            raise _damaged(reader.damage or "no frame can be decoded", self._plan, written)
         for _ in range(written, self.frame_count):
             yield last
 
@@ -110,13 +110,13 @@ class FileFootage:
         found: list[str] = []
         if self._plan.timeline.variable:
             found.append(
-                f"The clip's frame rate varies; it was laid out to {float(self.frame_rate):g} "
+                f"The clip's frame rate varies; it was converted to {float(self.frame_rate):g} "
                 "frames per second."
             )
         if self._is_hdr:
             found.append(
-                "The clip is HDR and was brought to 8 bits without tone mapping; "
-                "if it looks pale, export it as SDR."
+                "The clip is HDR and was converted to 8 bits without tone mapping; if it looks "
+                "pale, export it as SDR."
             )
         return tuple(found)
 
@@ -161,7 +161,7 @@ def scanned(container: InputContainer, stream: VideoStream, stop: Event | None) 
 
 def _plan(clip: FileClip, file: OpenClip, found: Scan) -> Plan:
     if not found.count:
-        raise DecodeError("The file holds not one picture. Save or download it again.")
+        raise DecodeError("The file contains no frames. Save or download it again.")
     return make_plan(
         found.timeline(file.picture),
         ALL,
@@ -177,9 +177,7 @@ def _first_frame(file: OpenClip, stop: Event | None) -> VideoFrame:
         if isinstance(frame, VideoFrame):
             return frame
     what = f" ({reader.damage})" if reader.damage else ""
-    raise DecodeError(
-        f"Not one picture of the clip can be decoded{what}. Export it again as H.264."
-    )
+    raise DecodeError(f"No frame of the clip can be decoded{what}. Export it again as H.264.")
 
 
 def _damaged(what: str, plan: Plan, written: int) -> DecodeError:

@@ -105,12 +105,12 @@ def _check_frames(frames: Tensor) -> None:
     if frames.ndim != 4:
         raise InputError(
             f"The frames have the shape {tuple(frames.shape)}; frames × height × width × channels "
-            "is wanted. Connect a batch of IMAGE frames."
+            "is needed. Connect a batch of IMAGE frames."
         )
     check_channels("clip", int(frames.shape[3]))
     check_dtype("clip", frames.dtype)
     if frames.shape[0] == 0:
         raise InputError(
-            "The clip is empty: it has 0 frames, and at least 1 is wanted. "
-            "Check what loads the frames, and its start and count."
+            "The clip is empty: it has 0 frames, and at least 1 is needed. Check what loads the "
+            "frames, and its start and count."
         )

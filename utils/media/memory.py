@@ -89,8 +89,8 @@ def gigabytes(size_bytes: int) -> str:
 
 def _short(needed: int, free: int, *, what: str, advice: str) -> MemoryShortError:
     advice = advice or (
-        f"Take fewer or smaller frames, so that they fit in {gigabytes(free)}, "
-        f"or make {gigabytes(needed - free)} more free."
+        f"Take fewer or smaller frames, so that they fit in {gigabytes(free)}, or free up "
+        f"{gigabytes(needed - free)} more."
     )
     message = f"{what} need {gigabytes(needed)} of memory and {gigabytes(free)} is free. {advice}"
     return MemoryShortError(message, needed_bytes=needed, free_bytes=free)

@@ -41,8 +41,8 @@ def open_mp4(target: Path) -> Generator[OutputContainer, None, None]:
         part.replace(target)
     except (FFmpegError, OSError) as error:
         raise EncodeError(
-            f"The file {target.name} could not be written ({reason(error)}). "
-            "Check that the disk has room and the folder may be written to."
+            f"The file {target.name} could not be written ({reason(error)}). Check that the disk "
+            "has free space and the folder can be written to."
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -58,8 +58,8 @@ def copied_stream(output: OutputContainer, source: Stream) -> Stream:
         stream = output.add_stream_from_template(cast("Any", source), opaque=True)
     except ValueError as error:  # PyAV's word for it
         raise EncodeError(
-            f"An MP4 cannot hold {source.type} coded as {source.codec_context.name}. "
-            "Export the clip again as H.264 with AAC sound."
+            f"An MP4 cannot contain {source.type} coded as {source.codec_context.name}. Export "
+            "the clip again as H.264 with AAC sound."
         ) from error
     stream.metadata.clear()
     return stream
@@ -94,7 +94,7 @@ def check_stop(stop: Event | None) -> None:
         Stopped: `stop` was set.
     """
     if stop is not None and stop.is_set():
-        raise Stopped("Stopped while the clip was being written. Run again to go on.")
+        raise Stopped("Stopped while the clip was being written. Run again to continue.")
 
 
 def _time_s(packet: Packet[Any]) -> float:

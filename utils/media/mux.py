@@ -68,7 +68,7 @@ def add_sound(video: Path, sound: Path, target: Path, *, stop: Event | None = No
     with open_mp4(target) as output, open_clip(video) as pictures, open_clip(sound) as sounds:
         picture, voice = picture_stream(pictures), sound_stream(sounds)
         if voice is None:
-            raise DecodeError("The file holds no sound. Choose one with sound.")
+            raise DecodeError("The file has no sound. Choose one with sound.")
         tracks = [
             _copied(picture, copied_stream(output, picture), start_s=start_s),
             _copied(

@@ -24,13 +24,13 @@ def opencv() -> Any:
     except (ImportError, OSError) as error:
         message = (
             f"OpenCV cannot be loaded ({error}). Install opencv-python, or opencv-python-headless "
-            "on a machine without a screen, into ComfyUI's Python and start it again."
+            "on a machine without a screen, into ComfyUI's Python and restart ComfyUI."
         )
         raise MediaError(message) from error
     if not hasattr(loaded, "resize"):
         raise MediaError(
-            "OpenCV is installed, but empty, as it is left when one of two OpenCV packages was "
+            "OpenCV is installed but empty, which happens when one of two OpenCV packages is "
             "removed. Run “pip install --force-reinstall --no-deps opencv-python” (or "
-            "opencv-python-headless) with ComfyUI's Python and start it again."
+            "opencv-python-headless) with ComfyUI's Python and restart ComfyUI."
         )
     return loaded

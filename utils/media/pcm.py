@@ -41,7 +41,7 @@ def pcm_of(sound: Sound) -> Pcm | None:
     if waveform.ndim != 2 or sound.sample_rate_hz <= 0:
         raise InputError(
             f"The sound has the shape {tuple(waveform.shape)} at {sound.sample_rate_hz} Hz; "
-            "channels × samples and a rate above 0 are wanted. Connect one AUDIO."
+            "channels × samples and a rate above 0 are needed. Connect one AUDIO."
         )
     channels, samples = int(waveform.shape[0]), int(waveform.shape[1])
     if channels == 0 or samples == 0:

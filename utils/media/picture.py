@@ -53,14 +53,14 @@ def check_picture(image: Tensor, *, mask: Tensor | None = None) -> Size:
     if image.ndim != 3:
         raise InputError(
             f"The picture has the shape {tuple(image.shape)}; height × width × channels is "
-            "wanted. Connect one IMAGE."
+            "needed. Connect one IMAGE."
         )
     check_channels("picture", image.shape[2])
     check_dtype("picture", image.dtype)
     if mask is not None and (mask.ndim != 2 or mask.numel() == 0):
         raise InputError(
-            f"The mask has the shape {tuple(mask.shape)}; height × width is wanted. "
-            "Connect the MASK of the same picture."
+            f"The mask has the shape {tuple(mask.shape)}; height × width is needed. Connect the "
+            "MASK of the same picture."
         )
     return envelope.picture_size(Size(int(image.shape[1]), int(image.shape[0])))
 
@@ -101,8 +101,8 @@ def encode_picture(
     file = next((f for f in candidates if len(f.data) <= limit_bytes), None)
     if file is None:
         raise EncodeError(
-            f"The picture does not fit into {limit_bytes} bytes in any quality. "
-            "Use a host that takes larger files."
+            f"The picture does not fit into {limit_bytes} bytes at any quality. Use a host that "
+            "takes larger files."
         )
     if file.size != size:
         warnings.append(_scaled_sentence(size, file.size))
@@ -150,5 +150,5 @@ def _stretched(mask: Tensor, size: Size) -> Tensor:
 def _scaled_sentence(before: Size, after: Size) -> str:
     return (
         f"The picture was scaled from {before.width}×{before.height} to "
-        f"{after.width}×{after.height} px to fit what the service takes."
+        f"{after.width}×{after.height} px to fit the service's limits."
     )

@@ -34,7 +34,7 @@ def check_channels(what: str, channels: int) -> None:
     if channels not in _CHANNELS:
         raise InputError(
             f"The {what} has {channels} channels; 1 (grey), 3 (RGB) or 4 (RGB and alpha) are "
-            f"wanted. Connect an IMAGE."
+            "needed. Connect an IMAGE."
         )
 
 
@@ -47,7 +47,7 @@ def check_dtype(what: str, dtype: torch.dtype) -> None:
     if not (dtype.is_floating_point or dtype == torch.uint8):
         raise InputError(
             f"The {what} holds {str(dtype).removeprefix('torch.')} numbers; floats in 0…1 are "
-            "wanted. Connect an IMAGE."
+            "needed. Connect an IMAGE."
         )
 
 

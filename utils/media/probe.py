@@ -122,7 +122,7 @@ def _check_last_frame(file: OpenClip, found: Scan) -> None:
     reader = Reader(file, hear=False, stop=None)
     seen = {frame.pts for frame in reader}
     if reader.damage or (found.stamped and max(found.stamps) not in seen):
-        what = reader.damage or "its last picture does not come"
+        what = reader.damage or "its last frame cannot be decoded"
         raise DecodeError(f"The clip is damaged near its end ({what}). Save or download it again.")
 
 
@@ -132,7 +132,7 @@ def _first_frame(file: OpenClip) -> VideoFrame:
         if isinstance(frame, VideoFrame):
             return frame
     what = f" ({reader.damage})" if reader.damage else ""
-    message = f"Not one picture of the clip can be decoded{what}. Export it again as H.264."
+    message = f"No frame of the clip can be decoded{what}. Export it again as H.264."
     raise DecodeError(message)
 
 

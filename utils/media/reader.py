@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from .container import OpenClip, reason
 from .scan import packets
 
-INCOMPLETE = "a picture is incomplete"
+INCOMPLETE = "a frame is incomplete"
 
 
 class Reader:
@@ -57,7 +57,7 @@ class Reader:
         streams = [picture] if self._sound is None else [picture, self._sound]
         for packet in packets(self._file.container, *streams, stop=self._stop):
             if packet is None:
-                yield from self._broken("it cannot be read on")
+                yield from self._broken("it cannot be read any further")
             # The last, empty packet of each stream says so by its stream only, not by an index.
             elif packet.stream.index != picture.index:
                 yield from self._sounds(packet)

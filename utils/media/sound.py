@@ -163,8 +163,8 @@ def _stored(frame: AudioFrame) -> NDArray[Any]:
     kind = _KINDS.get(frame.format.name.removesuffix("p"))
     if kind is None:
         raise DecodeError(
-            f"The clip's sound is stored as {frame.format.name}, which is not read. "
-            "Export it again with AAC."
+            f"The clip's sound is stored as {frame.format.name}, which is not supported. Export "
+            "it again with AAC."
         )
     channels = frame.layout.nb_channels
     if frame.format.is_planar and channels > _PLANES_COUNTED:

@@ -68,7 +68,7 @@ def _scaled(
         result = torch.empty((count, target.height, target.width, channels))
         for index in range(count):
             if stop is not None and stop.is_set():
-                raise Stopped("Picking frames was stopped. Run again to start over.")
+                raise Stopped("Selecting frames was stopped. Run again to start over.")
             pixels = frames[index].detach().to("cpu", torch.float32).contiguous().numpy()
             size = (target.width, target.height)
             small = opencv().resize(pixels, size, interpolation=opencv().INTER_AREA)

@@ -178,13 +178,13 @@ class Admission:
         named = is_loopback(settings.base_url) and not settings.practice
         if task_id.startswith(PRACTICE_PREFIX) and not named:
             raise InputError(
-                f"{task_id} is a practice task of another installation or of long ago. "
+                f"{task_id} is a practice task from another installation or from long ago. "
                 "Practice tasks end with the ComfyUI that made them; run the request again."
             )
         if settings.practice:
             raise InputError(
-                f"Practice mode is on, and {task_id} is no practice task. "
-                "Switch practice mode off to collect it from APIXO."
+                f"Practice mode is on, and {task_id} is not a practice task. Switch practice mode "
+                "off to collect it from APIXO."
             )
 
     # What is there already
@@ -278,4 +278,4 @@ def _callback(settings: Settings, public_url: str) -> tuple[str, str]:
 
 
 def _came_to_nothing(row: TaskRow) -> str:
-    return f"Row {row.id} came to nothing ({row.state.value}). Run again."
+    return f"Row {row.id} ended without a result ({row.state.value}). Run again."

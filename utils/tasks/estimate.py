@@ -146,11 +146,13 @@ class Estimator:
         if row is None:
             return False
         if row.state is State.UNKNOWN:
-            report.fail(f"row {row.id} asks the same, and its fate is unknown; settle it first")
+            report.fail(
+                f"row {row.id} is the same request, and its fate is unknown; settle it first"
+            )
         elif row.state is State.COLLECTED:
-            report.add(f"finished before as task {row.task_id}: nothing would be submitted")
+            report.add(f"already finished as task {row.task_id}: nothing would be submitted")
         else:
-            report.add(f"under way already as row {row.id}: nothing more would be submitted")
+            report.add(f"already under way as row {row.id}: nothing more would be submitted")
         return True
 
     def _money(self, seconds: int | None, *, settings: Settings, report: _Report) -> None:

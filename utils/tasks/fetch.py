@@ -284,7 +284,7 @@ class Fetcher:
             reason = str(as_ours(error, task_id=row.task_id))
         return TaskError(
             f"Task {row.task_id} has succeeded, but its file could not be fetched yet. {reason} "
-            "It is tried again by itself; run again to see whether it has come.",
+            "It is retried automatically; run again to see whether it has arrived.",
             task_id=row.task_id,
         )
 
@@ -309,7 +309,7 @@ def _room(folder: Path, *, needed_bytes: int = 1) -> int:
     room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
     if room < needed_bytes:
         raise TransportError(
-            "The disk of the output folder is full. Make room; the file is fetched then."
+            "The disk of the output folder is full. Free some space; the file is then fetched."
         )
     return room
 
@@ -345,7 +345,7 @@ def _dead_link(row: TaskRow) -> TaskError:
     return TaskError(
         f"The file of task {row.task_id} was deleted here, and its link is dead at the service. "
         f"Forget row {row.id} (tasks panel, or “cli.py tasks forget {row.id}”) and run again, "
-        "which submits the request anew; or change the seed.",
+        "which submits the request again; or change the seed.",
         task_id=row.task_id,
     )
 

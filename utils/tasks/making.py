@@ -298,7 +298,7 @@ def _rows(part: Part) -> list[int]:
 
 def _raise_if_left(part: Part) -> None:
     if part.stop.is_set():
-        raise Stopped("The upload was left before it ended. Run again.")
+        raise Stopped("The upload was stopped before it finished. Run again.")
 
 
 def _raise_if_changed(part: Part) -> None:
@@ -313,7 +313,7 @@ def _raise_if_changed(part: Part) -> None:
     keep_sound = part.key.purpose.keep_sound
     if clip_digest(medium, keep_sound=keep_sound, stop=part.stop) != part.key.source:
         raise InputError(
-            f"The clip {medium.source.name} was changed while it was made ready, so it is no "
+            f"The clip {medium.source.name} was changed while it was being prepared, so it is no "
             "longer what was asked for; nothing was submitted. Run again."
         )
 

@@ -21,7 +21,7 @@ _PHASES = {
     State.RUNNING: "waiting",
     State.SUCCEEDED: "downloading",
 }
-_NOTE = "another ComfyUI works on it"
+_NOTE = "another ComfyUI is working on it"
 
 
 @dataclass

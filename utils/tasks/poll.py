@@ -214,7 +214,7 @@ class Poller:
             row = self._desk.ledger.step(job.row.id, State.FAILED, fail_message=message)
             job.update(row)
             return self._end(job, task_failed(row))
-        job.show("waiting", note="APIXO does not know this task at the moment; asking on")
+        job.show("waiting", note="APIXO does not know this task at the moment; still asking")
         return False
 
     def _trouble(self, job: Job, error: WanAnimateError) -> bool:
@@ -227,7 +227,7 @@ class Poller:
             note = "the ledger cannot be written; trying again"
             report(error)
         else:
-            note = "no usable answer at the moment; asking on"
+            note = "no usable answer at the moment; still asking"
         job.show("waiting", note=note)
         return False
 

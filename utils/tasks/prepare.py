@@ -159,8 +159,8 @@ class Preparer:
         uploads = [hosted.upload for hosted in (character, motion) if hosted.upload is not None]
         if not self._desk.shelf.need(job.row.id, uploads):
             raise HostingError(
-                "A file of this task was deleted at its host before it was submitted. "
-                "Run again, and it is uploaded anew."
+                "A file of this task was deleted at its host before it was submitted. Run again "
+                "to upload it again."
             )
         changes = {
             "clip_s": motion.clip_s,

@@ -86,8 +86,8 @@ class Remotes:
         if not row.practice and origin_of(settings.base_url) != row.origin:
             # Another service does not know the task, and its 404 would end it after a day.
             raise SettingsError(
-                f"This task is at {row.origin}, and APIXO_BASE_URL is {settings.base_url}. "
-                "Set it back; the task waits for that."
+                f"This task is at {row.origin}, but APIXO_BASE_URL is {settings.base_url}. Set it "
+                "back; the task waits for that."
             )
         return self.current_client(replace(settings, practice=row.practice))
 
@@ -103,7 +103,7 @@ class Remotes:
         """
         if row.key_mark and asked.key_mark != row.key_mark:
             raise SettingsError(
-                f"APIXO does not know task {row.task_id} for the present key, and another key "
+                f"APIXO does not know task {row.task_id} for the current key, and another key "
                 f"submitted it. Set that key again, or forget row {row.id} by force; the task "
                 "waits for that."
             )

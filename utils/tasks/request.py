@@ -107,7 +107,7 @@ def _check_picture(character: PictureCharacter) -> None:
     if len(shape) != 3 or 0 in shape or shape[2] not in {1, 3, 4}:
         raise InputError(
             f"The character has the shape {shape}; one picture of height × width × 1, 3 or 4 "
-            "channels is wanted. Wire one picture, as “Load Image” gives it."
+            "channels is needed. Wire one picture, as “Load Image” gives it."
         )
 
 
@@ -115,13 +115,13 @@ def _check_frames(motion: FramesClip) -> None:
     shape = tuple(motion.frames.shape)
     if len(shape) != 4 or 0 in shape or shape[3] not in {1, 3, 4}:
         raise InputError(
-            f"The motion's frames have the shape {shape}; at least one frame of height × width "
-            "× 1, 3 or 4 channels is wanted. Wire frames, as a video loader gives them."
+            f"The motion's frames have the shape {shape}; at least one frame of height × width × "
+            "1, 3 or 4 channels is needed. Wire frames, as a video loader gives them."
         )
     if motion.frame_rate <= 0:
         raise InputError(
-            f"The motion's frame rate is {motion.frame_rate}; it must be above 0. "
-            "Give the rate of the clip, as in 24 or 30."
+            f"The motion's frame rate is {motion.frame_rate}; it must be above 0. Enter the rate "
+            "of the clip, such as 24 or 30."
         )
 
 

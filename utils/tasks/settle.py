@@ -112,10 +112,10 @@ class Settler:
         status = self._desk.remotes.client(row).status(row.candidate)
         if not (status.task_id or status.raw_state):
             raise ProtocolError(
-                "APIXO answered for the task that a callback named, but said nothing of it. "
-                "It is asked again."
+                "APIXO answered for the task that a callback named, but gave no details. It is "
+                "asked again."
             )
-        note = "Its task id was told by a callback."
+        note = "Its task id came from a callback."
         self._bound(self._desk.ledger.bind(row.id, row.candidate, note=note))
         return True
 

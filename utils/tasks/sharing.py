@@ -52,7 +52,7 @@ class Share:
         if self._error is not None:
             raise again(self._error) from self._error
         if self._hosted is None:
-            raise Stopped("The upload was left before it ended. Run again to start it over.")
+            raise Stopped("The upload was stopped before it finished. Run again to start it over.")
         return self._hosted
 
     def leave(self) -> None:
@@ -142,7 +142,9 @@ class Sharer:
             return
         if share.stop.is_set():
             self._preparer.stop_sharing(part, number)
-            share.end(Stopped("The upload was left before it ended. Run again to start it over."))
+            share.end(
+                Stopped("The upload was stopped before it finished. Run again to start it over.")
+            )
             return
         self._desk.agenda.after(0.1, lambda: self._watch(part, number, share))
 

@@ -189,7 +189,7 @@ class Submitter:
             ledger.admit_typed(NewTask(row.origin, row.practice), task_id)
             raise RowGoneError(
                 f"Row {row.id} was forgotten while its submit was under way, and APIXO has "
-                f"accepted it as task {task_id}. It is collected in a row of its own."
+                f"accepted it as task {task_id}. It is collected in a separate row."
             ) from error
 
     def _come_back(self, job: Job, error: NotSentError | RateLimitError) -> None:
@@ -202,7 +202,7 @@ class Submitter:
         if now - patience.began + delay_s > limit_s:
             self._refused(job, error)
             return
-        reason = "APIXO is busy" if isinstance(error, RateLimitError) else "APIXO is not reached"
+        reason = "APIXO is busy" if isinstance(error, RateLimitError) else "APIXO cannot be reached"
 
         def write() -> None:
             job.update(self._desk.ledger.step(job.row.id, State.PREPARING, sending_at=None))
@@ -250,7 +250,7 @@ class Submitter:
             self._desk.done(job)
         except LedgerError as error:
             report(error)
-            job.show("submitting", note=f"{note}, but the ledger cannot be written; trying on")
+            job.show("submitting", note=f"{note}, but the ledger cannot be written; retrying")
             self._desk.agenda.after(
                 _WRITE_AGAIN_S,
                 lambda: self._desk.pool.put(

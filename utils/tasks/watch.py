@@ -133,7 +133,7 @@ class Watch:
         if self._error is not None:
             raise again(self._error) from self._error
         if self._outcome is None:
-            raise Stopped("The task was left before it ended. Run again to attach to it.")
+            raise Stopped("The waiting stopped before the task ended. Run again to pick it up.")
         return self._outcome
 
     def leave(self) -> None:
@@ -196,7 +196,7 @@ class Watch:
 
 def shutting_down() -> Stopped:
     """What nodes are told when the process lets go, or has done so."""
-    return Stopped("ComfyUI is shutting down. Run again after its next start.")
+    return Stopped("ComfyUI is shutting down. Run again once it has restarted.")
 
 
 def timed_out(watch: Watch, *, waited_minutes: float) -> TaskTimeoutError:
@@ -218,7 +218,7 @@ def timed_out(watch: Watch, *, waited_minutes: float) -> TaskTimeoutError:
     named = f"Task {task_id}" if task_id else "The task"
     return TaskTimeoutError(
         f"{named} is not finished after {waited_minutes:g} minutes of watching. It goes on, and "
-        "its result is fetched into the output folder; run again to attach to it, or raise "
+        "its result is fetched into the output folder; run again to pick it up, or raise "
         "APIXO_WAN_WAIT_MINUTES.",
         task_id=task_id,
     )

@@ -148,14 +148,14 @@ class FileBody(io.RawIOBase):
         except OSError as error:
             raise _unreadable(error) from error
         if not data and size:
-            raise InputError("The file became shorter while it went up. Run again.")
+            raise InputError("The file became shorter during the upload. Run again.")
         return data
 
 
 def _unreadable(error: OSError) -> InputError:
     return InputError(
-        f"The file that should go up cannot be read ({error.strerror}). "
-        "Check that it is still there, and run again."
+        f"The file to upload cannot be read ({error.strerror}). Check that it is still there, and "
+        "run again."
     )
 
 
@@ -196,7 +196,7 @@ def read_body(response: Response, *, limit_bytes: int) -> tuple[bytes, str]:
         body = inflater.feed(bytes(sent), limit_bytes=limit_bytes)
     except EncodingError as error:
         return b"", str(error)
-    return body, "" if inflater.whole else "stopped within its compressed data"
+    return body, "" if inflater.whole else "ended in the middle of its compressed data"
 
 
 def announced_bytes(response: Response) -> int | None:

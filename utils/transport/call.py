@@ -34,11 +34,14 @@ _environment = Session()
 """Only asked for the proxies and certificates that the environment names; sends nothing."""
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.InvalidHeader, "a header, such as the key, holds signs no header can"),
+    (
+        requests.exceptions.InvalidHeader,
+        "a header, such as the key, contains characters no header may have",
+    ),
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (ssl.SSLError, "its encryption failed"),
-    (socket.gaierror, "its name is not known"),
-    (UnicodeError, "its name is not possible"),
+    (socket.gaierror, "its host name is unknown"),
+    (UnicodeError, "its host name is invalid"),
     (ConnectionRefusedError, "refused"),
     (ConnectionResetError, "reset"),
     (BrokenPipeError, "closed"),
@@ -177,7 +180,7 @@ def _reason(error: BaseException) -> str:
     if refused:
         return f"the proxy answered {refused[1]}"
     if any(isinstance(e, (requests.exceptions.ProxyError, ProxyError)) for e in chain):
-        return f"the proxy: {word or 'cut short, or no HTTP'}"
+        return f"the proxy: {word or 'cut short, or not HTTP'}"
     if not word and "TLS CA certificate" in str(error):
-        return "the file of certificates that REQUESTS_CA_BUNDLE names is missing"
-    return word or "cut short, or no HTTP"
+        return "the certificate file named by REQUESTS_CA_BUNDLE is missing"
+    return word or "cut short, or not HTTP"

@@ -40,9 +40,7 @@ class _Watched:
         except OSError as error:
             raise NewConnectionError(connection, "no connection") from error
         except UnicodeError as error:  # not worth another attempt
-            raise NotSentError(
-                "The name of the host is none that can be looked up. Correct the address."
-            ) from error
+            raise NotSentError("The host name cannot be looked up. Correct the address.") from error
 
     def _origin(self, connection: Any) -> str | None:
         """What is really connected to, as the rule names it; None for a proxy."""

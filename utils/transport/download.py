@@ -156,8 +156,8 @@ def _check(response: Response, wish: Wish) -> None:
     status = response.status_code
     if status not in {200, 206}:
         raise RefusedLinkError(
-            f"{redact(wish.url)} answered {status} instead of the file. "
-            "The link may have ended; ask for it anew.",
+            f"{redact(wish.url)} answered {status} instead of the file. The link may have "
+            "expired; get a new one.",
             status=status,
         )
     if media_type_of(response) in _PAGES:
@@ -198,7 +198,7 @@ def _copy(response: Response, wish: Wish, state: _State, *, file: BinaryIO) -> N
             data = inflater.feed(chunk, limit_bytes=wish.limit_bytes)
         except EncodingError as error:
             raise RefusedLinkError(
-                f"What {redact(wish.url)} sends {error}. Ask for the link anew, or use another.",
+                f"What {redact(wish.url)} sends {error}. Get a new link, or use another.",
                 status=response.status_code,
             ) from error
         if state.received + len(data) > wish.limit_bytes:
@@ -220,8 +220,8 @@ def _show(wish: Wish, state: _State) -> None:
 
 def _too_large(wish: Wish, response: Response) -> RefusedLinkError:
     return RefusedLinkError(
-        f"{redact(wish.url)} has more than the {wish.limit_bytes:,} bytes that are allowed here. "
-        "Use a smaller file.",
+        f"{redact(wish.url)} is larger than the {wish.limit_bytes:,} bytes allowed here. Use a "
+        "smaller file.",
         status=response.status_code,
     )
 
@@ -229,8 +229,8 @@ def _too_large(wish: Wish, response: Response) -> RefusedLinkError:
 def _cut(wish: Wish, state: _State) -> TransportError:
     whole = "" if state.total is None else f" of {state.total}"
     return TransportError(
-        f"{redact(wish.url)} broke off after {state.received}{whole} bytes, and would not go on. "
-        "Check the network, and run again."
+        f"{redact(wish.url)} broke off after {state.received}{whole} bytes and could not be "
+        "resumed. Check the network, and run again."
     )
 
 

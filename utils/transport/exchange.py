@@ -91,8 +91,8 @@ def followed(retry: Retry, call: Call, watch: Watch) -> Generator[requests.Respo
             call = Call(call.method, _next_url(call.url, target), call.headers)
             watch.url = call.url
     raise TransportError(
-        f"{origin_of(call.url)} redirects more than {_MOST_REDIRECTS} times. "
-        "Use the address at which the file really lies."
+        f"{origin_of(call.url)} redirects more than {_MOST_REDIRECTS} times. Use the file's real "
+        "address."
     )
 
 
@@ -103,12 +103,11 @@ def _next_url(url: str, target: str) -> str:
         found = requote_uri(urljoin(url, text)).partition("#")[0]
     except (ValueError, requests.RequestException) as error:
         raise TransportError(
-            f"{origin_of(url)} redirects to an address that is none. "
-            "Use the address at which the file really lies."
+            f"{origin_of(url)} redirects to an invalid address. Use the file's real address."
         ) from error
     if url.startswith("https:") and found.startswith("http:"):
         raise TransportError(
-            f"{origin_of(url)} redirects from https to http, where anybody on the way could put "
-            "another file. Use the address at which the file really lies."
+            f"{origin_of(url)} redirects from https to http, where anybody on the way could swap "
+            "the file. Use the file's real address."
         )
     return found

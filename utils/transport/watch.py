@@ -90,8 +90,8 @@ class Watch:
         self.check()
         if time.monotonic() - since > self.silence_s:
             raise TransportError(
-                f"{origin_of(self.url)} said nothing for {self.silence_s:g} s. "
-                "Check the network, and try again."
+                f"{origin_of(self.url)} sent nothing for {self.silence_s:g} s. Check the network, "
+                "and try again."
             )
 
     def dialled(self) -> None:
@@ -113,8 +113,8 @@ class Watch:
         self._received += size_bytes
         if self._received > 2 * self._content + _IDLE_TALK_BYTES:
             raise TransportError(
-                f"{origin_of(self.url)} sends on and on, but hardly any content. "
-                "Check the address, and try again."
+                f"{origin_of(self.url)} keeps sending, but almost no content. Check the address, "
+                "and try again."
             )
         if not self.paced:
             return
@@ -126,8 +126,8 @@ class Watch:
             return
         if self._window_bytes < _PACE_BYTES:
             raise TransportError(
-                f"{origin_of(self.url)} sends only {self._window_bytes} bytes a minute. "
-                "Check the network, and try again."
+                f"{origin_of(self.url)} sends only {self._window_bytes} bytes per minute. Check "
+                "the network, and try again."
             )
         self._window_at, self._window_bytes = now, 0
 
