@@ -26,8 +26,8 @@ CLIP_SIDE_ENLARGED_PX = 32
 # MP4 and H.264 count time in 32-bit ticks; beyond this a rate is a rounding of some float.
 RATE_TERM_MOST = 1_000_000
 RATE_DENOMINATOR = 1001
-# At 1 000 000 a file lost frames, at 1/100000 none could be written; here both are whole.
-RATE_MOST, RATE_LEAST = Fraction(50_000), Fraction(1, 10_000)
+# At 1 000 000 a file lost frames; from 1/4000 down the oldest PyAV drops two when it reads them.
+RATE_MOST, RATE_LEAST = Fraction(50_000), Fraction(1, 1001)
 
 
 def picture_size(size: Size) -> Size:
