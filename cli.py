@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import importlib
+import io
 import json
 import sys
 import tempfile
@@ -319,6 +320,9 @@ def _add_settings(settings: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a pipe of Windows holds no prompt in Japanese
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     asked = _parser().parse_args(arguments)
     errors = load("utils.errors")
     here = Installation(asked.user_directory, asked.output_directory)

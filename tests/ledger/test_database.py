@@ -116,6 +116,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
     assert "mood" not in columns
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are no such permissions there")
 def test_the_ledger_is_its_owners_only(tmp_path):
     database = Database(tmp_path / LEDGER_FILE)
     database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from types import SimpleNamespace
 
@@ -197,7 +198,8 @@ def test_a_key_that_works_is_kept_in_a_file_of_its_owner_alone(server, account):
     assert float(reply.json()["dollars"]) > 0
     file = host.state.folder / "state" / "credentials.json"
     assert json.loads(file.read_text())["api_key"] == "practice"
-    assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0
+    if os.name == "posix":
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0
     assert server.post(f"{PREFIX}/key/test", {}).json()["practice"] is False
 
 

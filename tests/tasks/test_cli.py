@@ -25,16 +25,16 @@ class Command:
     def __init__(self, world, script: Path, *options: str) -> None:
         self._world = world
         self._script = script
-        self._options = options
+        self.options = options
 
     def __call__(self, *words: str, code: int = 0, typed: str = "") -> str:
         ran = subprocess.run(
-            [sys.executable, "-I", str(self._script), *self._options, *words],
+            [sys.executable, "-I", str(self._script), *self.options, *words],
             cwd=self._world.folder,
             env={**os.environ, **self._world.environ},
             input=typed,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=120,
         )
         assert ran.returncode == code, ran.stdout + ran.stderr
@@ -132,3 +132,14 @@ def test_the_folders_are_found_from_the_packs_own_place(world, cli):
     shutil.copy(PACK / "cli.py", pack)
     found = Command(world, pack / "cli.py")
     assert len(json.loads(found("--json", "tasks", "list"))) == 1
+
+
+def test_a_prompt_of_any_letters_goes_into_a_pipe_that_is_not_utf8(world, cli):
+    prompt = "東京の狐 → 🦊"
+    row = outcome(world.service().start(request(prompt=prompt))).row
+    command = [sys.executable, str(PACK / "cli.py"), *cli.options]
+    environ = {**os.environ, **world.environ, "PYTHONIOENCODING": "cp1252"}
+    for words in (["--json", "tasks", "list"], ["tasks", "show", str(row.id)]):
+        ran = subprocess.run([*command, *words], env=environ, capture_output=True, timeout=120)
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert prompt in ran.stdout.decode("utf-8")

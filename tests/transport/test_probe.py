@@ -228,7 +228,7 @@ def test_of_several_addresses_only_the_allowed_are_tried(transport, serve, monke
 
 def test_a_second_address_is_tried_where_the_first_is_dead(transport, serve, monkeypatch):
     server = serve(ranged)
-    resolving(monkeypatch, "127.0.0.2", "127.0.0.1")  # nobody listens at the first
+    resolving(monkeypatch, "::1", "127.0.0.1")  # nobody listens at the first
     url = f"http://cdn.example:{server.port}/a"
     assert transport.probe(url, rule=None, first_bytes=1).status == 206
 
