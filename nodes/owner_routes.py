@@ -171,9 +171,7 @@ def _try(name: str) -> dict[str, Any]:
         return {"ok": True, "message": _PRACTICE, "warnings": []}
     told: list[str] = []
     for one in hosts.choose(_real(known), name, context):
-        report = try_host(
-            one, transport=context.transport, clock=context.clock, temp=host.folders().temp
-        )
+        report = try_host(one, transport=context.transport, temp=host.folders().temp)
         told.append(f"{report.host}: {report.text}")
         if report.works:
             return {"ok": True, "message": " ".join(told), "warnings": list(report.warnings)}

@@ -184,7 +184,7 @@ def run(inputs: Inputs) -> int:
         say(
             f"motion       {Path(inputs.motion).name}: {motion.frame_count} frames, "
             f"{motion.size.width}×{motion.size.height}, {float(motion.frame_rate):g} fps, "
-            f"sound {'yes' if motion.sound else 'no'}"
+            f"sound {'yes' if motion.has_sound else 'no'}"
         )
     try:
         began = time.monotonic()

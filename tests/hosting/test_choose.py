@@ -214,10 +214,10 @@ def test_an_unreachable_public_address_needs_its_owners_word(comfy, context, han
     assert "confirmed" in warning
 
 
-def test_a_host_can_be_tried(comfy, context, transport, clock, tmp_path):
+def test_a_host_can_be_tried(comfy, context, transport, tmp_path):
     settings = Settings(public_url=comfy.origin, base_url=comfy.origin)
     (host,) = choose(settings, "self", context)
-    report = try_host(host, transport=transport, clock=clock, temp=tmp_path / "temp")
+    report = try_host(host, transport=transport, temp=tmp_path / "temp")
     assert report.works, report.text
     assert report.host == "this ComfyUI"
     assert list((context.state / "published").iterdir()) == []
@@ -225,12 +225,12 @@ def test_a_host_can_be_tried(comfy, context, transport, clock, tmp_path):
 
 
 def test_trying_a_host_that_fails_tells_why_and_raises_nothing(
-    start_site, context, transport, clock, tmp_path
+    start_site, context, transport, tmp_path
 ):
     site = start_site(lambda handler: handler.reply(404))
     settings = Settings(public_url=site.origin, base_url=site.origin)
     (host,) = choose(settings, "self", context)
-    report = try_host(host, transport=transport, clock=clock, temp=tmp_path / "temp")
+    report = try_host(host, transport=transport, temp=tmp_path / "temp")
     assert not report.works
     assert "404" in report.text
 

@@ -34,12 +34,10 @@ class PublicAddress:
     Attributes:
         url: Its address, without a slash at the end.
         confirmed: Its owner has said that it works, though it cannot be reached from here.
-        found: It was found in the environment, and not typed in by anybody.
     """
 
     url: str
     confirmed: bool = False
-    found: bool = False
 
 
 def runpod_address(environ: Mapping[str, str], *, port: int | None) -> PublicAddress | None:
@@ -50,7 +48,7 @@ def runpod_address(environ: Mapping[str, str], *, port: int | None) -> PublicAdd
     pod_id = environ.get("RUNPOD_POD_ID", "").strip()
     if not port or not _RUNPOD_ID.fullmatch(pod_id):
         return None
-    return PublicAddress(f"https://{pod_id}-{port}.proxy.runpod.net", found=True)
+    return PublicAddress(f"https://{pod_id}-{port}.proxy.runpod.net")
 
 
 def confirm_address(state: Path, url: str) -> None:

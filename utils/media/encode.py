@@ -172,7 +172,6 @@ class _Writer:
             frame_count=self._done,
             duration_s=float(self._done / rate),
             size_bytes=size_bytes,
-            has_sound=pcm is not None,
             remuxed=False,
             warnings=self._warnings(),
         )

@@ -53,9 +53,7 @@ def take(
     rate = clip.frame_rate / slots.step
     end = min(slots[-1] + slots.step, total)
     sound = _span(clip.sound, slots.start / clip.frame_rate, (end - slots.start) / clip.frame_rate)
-    return Decoded(
-        frames, sound, frame_rate=rate, source_rate=clip.frame_rate, variable=False, note=""
-    )
+    return Decoded(frames, sound, frame_rate=rate, note="")
 
 
 def _scaled(

@@ -223,7 +223,7 @@ class Fetcher:
             TransportError: The disk is full.
         """
         sound = self._desk.sounds / row.sound
-        if not (row.keep_sound and info.sound is None and row.sound and sound.is_file()):
+        if not (row.keep_sound and not info.has_sound and row.sound and sound.is_file()):
             return info, ""
         _room(part.parent, needed_bytes=part.stat().st_size)
         try:

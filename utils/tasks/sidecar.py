@@ -53,7 +53,7 @@ def describe_result(row: TaskRow, info: ClipInfo, *, file: Path, now: float) -> 
             "frame_rate": str(info.frame_rate),
             "frames": info.frame_count,
             "seconds": round(info.duration_s, 3),
-            "sound": info.sound is not None,
+            "sound": info.has_sound,
         },
     }
 
