@@ -21,7 +21,7 @@ _PAGE = 1000
 _SHOWN_PROMPT = 200
 _MOST_USUAL = 20
 _PLAIN = (
-    "id", "revision", "practice", "task_id", "kind", "resolution", "seed", "clip_s", "billable_s",
+    "id", "practice", "task_id", "kind", "resolution", "clip_s", "billable_s",
     "created_at", "submitted_at", "finished_at", "file", "fail_code", "fail_message", "note",
 )  # fmt: skip
 _WAITING = frozenset({State.SUBMITTED, State.RUNNING})
@@ -109,7 +109,6 @@ def _day(spent: Spent) -> dict[str, Any]:
         "day": spent.day.isoformat(),
         "resolution": spent.resolution,
         "seconds": spent.seconds,
-        "tasks": spent.tasks,
     }
 
 

@@ -15,13 +15,16 @@ ROOMS = {
     # room: the rooms it may import
     "utils.errors": set(),
     "utils.clock": set(),
+    "utils.billing": {"utils.errors"},
     "utils.setting_values": {"utils.errors"},
     "utils.settings": {"utils.errors", "utils.setting_values"},
     "utils.addresses": {"utils.errors"},
     "utils.transport": {"utils.errors", "utils.clock", "utils.settings", "utils.addresses"},
     "utils.unexpected": {"utils.errors"},
     "utils.media": {"utils.errors", "utils.clock"},
-    "utils.ledger": {"utils.errors", "utils.clock", "utils.settings", "utils.unexpected"},
+    "utils.ledger": {
+        "utils.errors", "utils.clock", "utils.settings", "utils.unexpected", "utils.billing",
+    },
     "utils.apixo": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
     },
@@ -33,7 +36,7 @@ ROOMS = {
     "utils.tasks": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
         "utils.apixo", "utils.hosting", "utils.media", "utils.practice", "utils.ledger",
-        "utils.unexpected",
+        "utils.unexpected", "utils.billing",
     },
 }  # fmt: skip
 """Which room may import which; `nodes` may import every one, nothing imports `nodes`."""

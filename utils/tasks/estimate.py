@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Event
 
-from ..apixo.billing import LEAST_BILLED_S, MOST_BILLED_S, billable_seconds
+from ..billing import LEAST_BILLED_S, MOST_BILLED_S, billable_seconds
 from ..errors import Stopped, WanAnimateError
 from ..hosting.prove import prove_readable
 from ..ledger.spending import Spending, local_day

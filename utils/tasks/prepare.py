@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..apixo.billing import billable_seconds
+from ..billing import billable_seconds
 from ..errors import HostingError
 from ..unexpected import as_ours, report
 from .desk import SOUNDS, THUMBNAILS, Desk
