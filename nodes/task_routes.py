@@ -12,6 +12,7 @@ from ..utils.errors import WanAnimateError
 from ..utils.ledger.rows import TaskRow
 from ..utils.ledger.spending import Spent
 from ..utils.ledger.states import State
+from ..utils.tasks.desk import THUMBNAILS
 from ..utils.tasks.service import TaskService
 from . import _host as host
 from .gates import Body, RefusedError, in_worker, refuse_other_sites
@@ -51,7 +52,7 @@ def _listed(tasks: TaskService, since: int) -> dict[str, Any]:
     revision = since
     # By revision, so that a row which changes meanwhile comes again and none is passed over.
     while True:
-        page = tasks.changed_since(revision)
+        page = tasks.changed_since(revision, limit=_PAGE)
         rows += page
         revision = page[-1].revision if page else revision
         if len(page) < _PAGE:
@@ -119,7 +120,7 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
         row = await in_worker(lambda: service().row(int(request.match_info["row"][:18])))
     except (ValueError, WanAnimateError, RefusedError):
         return web.Response(status=404)
-    folder = host.folders().state / "thumbnails"
+    folder = host.folders().state / THUMBNAILS
     path = folder / row.thumbnail
     if not row.thumbnail or path.parent != folder or not path.is_file():
         return web.Response(status=404)

@@ -149,7 +149,6 @@ def test_a_varying_rate_becomes_constant_and_it_is_said(tmp_path):
 
     done = sent(source, tmp_path)
 
-    assert own.variable
     assert numbers_of(decode(done.path).frames) == numbers_of(own.frames)
     assert done.frame_rate == own.frame_rate
     assert "varies" in done.warnings[0]

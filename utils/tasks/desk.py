@@ -58,8 +58,3 @@ class Desk:
     def sounds(self) -> Path:
         """Sound that may have to be put back into results."""
         return self.folders.state / SOUNDS
-
-    @property
-    def thumbnails(self) -> Path:
-        """Small pictures of characters."""
-        return self.folders.state / THUMBNAILS
