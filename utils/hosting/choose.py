@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..addresses import AddressRule, is_loopback, origin_of
 from ..clock import Clock
-from ..errors import InputError, SettingsError
+from ..errors import SettingsError
 from ..settings import Settings
 from ..transport import Transport
 from .bucket import StoreAddress, endpoint_of
@@ -19,9 +19,6 @@ from .selfserved import PublicAddress, SelfServedHost, is_confirmed, runpod_addr
 from .shelf import Shelf
 from .store import StoreHost
 from .temporary import TEMPORARY_SERVICES, TemporaryHost
-
-NAMES = ("auto", "store", "self", "temporary", *(s.key for s in TEMPORARY_SERVICES))
-"""What `choose` understands: a way, or one of the temporary hosts alone."""
 
 _NOTHING = (
     "There is no way to host media yet, and the service reads them from public addresses only. "
@@ -63,26 +60,17 @@ def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:
 
     Args:
         settings: What the owner of this installation has set.
-        name: "auto", or one of `NAMES`.
+        name: "auto", "store", "self" or "temporary".
         context: What hosts need.
 
     Raises:
-        InputError: There is no host of this name.
         SettingsError: It is not configured, or not in full; or nothing is.
     """
-    if name not in NAMES:
-        raise InputError(
-            f"“{name[:40]}” is no way to host media. Choose one of: {', '.join(NAMES)}."
-        )
     if settings.practice:
         return [_practice(context)]
     if name == "auto":
         return _first_configured(settings, context)
-    if name == "store":
-        return [_store(settings, context)]
-    if name == "self":
-        return [_self_served(settings, context)]
-    return _temporary(settings, name, context)
+    return _WAYS[name](settings, context)
 
 
 def configured(settings: Settings, context: HostContext) -> tuple[str, ...]:
@@ -99,13 +87,9 @@ def _first_configured(settings: Settings, context: HostContext) -> list[Host]:
     ways = configured(settings, context)
     if not ways:
         raise SettingsError(_NOTHING)
-    if ways[0] == "store":
-        return [_store(settings, context)]
-    if ways[0] == "temporary":
-        return _temporary(settings, "temporary", context)
-    first: list[Host] = [_self_served(settings, context)]
-    if not settings.public_url and "temporary" in ways:
-        return first + _temporary(settings, "temporary", context)
+    first = _WAYS[ways[0]](settings, context)
+    if ways[0] == "self" and not settings.public_url and "temporary" in ways:
+        return first + _temporary(settings, context)
     return first
 
 
@@ -126,7 +110,7 @@ def _practice(context: HostContext) -> Host:
     return PracticeHost(context.practice_origin, transport=context.transport, rule=rule)
 
 
-def _store(settings: Settings, context: HostContext) -> Host:
+def _store(settings: Settings, context: HostContext) -> list[Host]:
     if not settings.store:
         raise SettingsError(
             "No object store is configured. Set APIXO_WAN_STORE to a bucket of your own, as in "
@@ -134,13 +118,14 @@ def _store(settings: Settings, context: HostContext) -> Host:
         )
     address = StoreAddress.parse(settings.store)
     endpoint = endpoint_of(address, context.environ)
-    return StoreHost(
+    host = StoreHost(
         address,
         public_url=settings.store_public_url,
         clock=context.clock,
         rule=_rule(settings, settings.store_public_url, endpoint),
         environ=context.environ,
     )
+    return [host]
 
 
 def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
@@ -150,7 +135,7 @@ def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
     return runpod_address(context.environ, port=context.port)
 
 
-def _self_served(settings: Settings, context: HostContext) -> Host:
+def _self_served(settings: Settings, context: HostContext) -> list[Host]:
     address = _address(settings, context)
     if address is None:
         raise SettingsError(
@@ -159,10 +144,10 @@ def _self_served(settings: Settings, context: HostContext) -> Host:
         )
     shelf = Shelf(context.state, context.clock)
     rule = _rule(settings, address.url)
-    return SelfServedHost(shelf, address, clock=context.clock, rule=rule)
+    return [SelfServedHost(shelf, address, clock=context.clock, rule=rule)]
 
 
-def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host]:
+def _temporary(settings: Settings, context: HostContext) -> list[Host]:
     if not settings.temporary_host:
         raise SettingsError(
             "The owner of this installation has not agreed to temporary public hosts, and a "
@@ -178,5 +163,7 @@ def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host
             rule=_rule(settings, context.environ.get(service.variable, "").rstrip("/")),
         )
         for service in TEMPORARY_SERVICES
-        if name in {"temporary", service.key}
     ]
+
+
+_WAYS = {"store": _store, "self": _self_served, "temporary": _temporary}

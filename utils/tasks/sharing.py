@@ -116,7 +116,7 @@ class Sharer:
 
     def _begin(self, wish: ShareWish, share: Share) -> None:
         settings = self._desk.settings.load()
-        if settings.practice and wish.host not in {"auto", "practice"}:
+        if settings.practice and wish.host != "auto":
             raise InputError(
                 "Practice mode is on, and practice media stays on this machine. "
                 "Choose host “auto”, or switch practice mode off."
