@@ -114,6 +114,10 @@ def host_name(word: object) -> str:
 def one_picture(image: Tensor, mask: Tensor | None) -> PictureCharacter:
     """The one picture of a batch, with its mask.
 
+    Args:
+        image: Shape (1, H, W, C).
+        mask: Shape (1, H, W) or (H, W), or None.
+
     Raises:
         InputError: There are several, or none, or the mask is of another picture.
     """

@@ -107,7 +107,12 @@ async def forget_key(_: web.Request, __: Body) -> dict[str, Any]:
 
 
 async def test_key(_: web.Request, __: Body) -> dict[str, Any]:
-    """What is left on the account of the key that is set."""
+    """What is left on the account of the key that is set.
+
+    Raises:
+        SettingsError: No key is set, or APIXO refuses it.
+        WanAnimateError: APIXO cannot be asked.
+    """
 
     def work() -> dict[str, Any]:
         known = settings_store().load()
@@ -152,7 +157,11 @@ async def test_address(_: web.Request, __: Body) -> dict[str, Any]:
 
 
 async def confirm_address(_: web.Request, body: Body) -> dict[str, Any]:
-    """Take the owner's word that the public address works, or take it back."""
+    """Take the owner's word that the public address works, or take it back.
+
+    Raises:
+        InputError: There is none.
+    """
 
     def work() -> dict[str, Any]:
         url = settings_store().load().public_url

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from ..errors import InputError, spelled
 
+MODEL = "wan-2-2-animate"
+"""As the addresses of the service name it."""
+
 MAX_SEED = 2**31 - 1
 TYPES = ("animate", "replace")
 RESOLUTIONS = ("480p", "720p")
