@@ -9,13 +9,13 @@ import pytest
 from apixo_wan_animate.utils.errors import HostingError, SettingsError
 from apixo_wan_animate.utils.hosting.choose import HostContext, choose, configured
 from apixo_wan_animate.utils.hosting.place import Upload, place
+from apixo_wan_animate.utils.hosting.published import FileRequest, PublishedFiles
 from apixo_wan_animate.utils.hosting.selfserved import (
     ROUTE,
     confirm_address,
     is_confirmed,
     runpod_address,
 )
-from apixo_wan_animate.utils.hosting.shelf import FileRequest, Shelf
 from apixo_wan_animate.utils.hosting.trial import try_host
 from apixo_wan_animate.utils.settings import Settings
 
@@ -140,7 +140,7 @@ def comfy(start_site, context):
             unquote(handler.path.removeprefix("/behind/a/proxy").removeprefix(ROUTE)),
             handler.headers.get("Range", ""),
         )
-        found = Shelf(context.state, context.clock).answer(asked)
+        found = PublishedFiles(context.state, context.clock).answer(asked)
         body = found.body
         if found.file is not None:
             body = found.file.read_bytes()[found.window.start :][: found.window.length]

@@ -15,8 +15,8 @@ from ..transport import Transport
 from .bucket import StoreAddress, endpoint_of
 from .host import SETTINGS_PAGE, Host
 from .practice import PracticeHost
+from .published import PublishedFiles
 from .selfserved import PublicAddress, SelfServedHost, is_confirmed, runpod_address
-from .shelf import Shelf
 from .store import StoreHost
 from .temporary import TEMPORARY_SERVICES, TemporaryHost
 
@@ -142,9 +142,9 @@ def _self_served(settings: Settings, context: HostContext) -> list[Host]:
             "This ComfyUI has no public address that Wan Animate knows of. Set "
             f"APIXO_WAN_PUBLIC_URL, or set it on the page {SETTINGS_PAGE}."
         )
-    shelf = Shelf(context.state, context.clock)
+    published = PublishedFiles(context.state, context.clock)
     rule = _rule(settings, address.url)
-    return [SelfServedHost(shelf, address, clock=context.clock, rule=rule)]
+    return [SelfServedHost(published, address, clock=context.clock, rule=rule)]
 
 
 def _temporary(settings: Settings, context: HostContext) -> list[Host]:

@@ -15,10 +15,10 @@ from ..clock import Clock
 from ..errors import HostingError, SettingsError
 from ..settings import make_private
 from .host import HostedFile, Progress
-from .shelf import Shelf
+from .published import PublishedFiles
 
 ROUTE = "/apixo_wan/published/"
-"""Below the public address; a token follows, and `Shelf.answer` answers."""
+"""Below the public address; a token follows, and `PublishedFiles.answer` answers."""
 
 LINK_LIFE_S = 24 * 3600.0
 _LIMIT_BYTES = 2 * 1024**3
@@ -84,16 +84,16 @@ def is_confirmed(state: Path, environ: Mapping[str, str], url: str) -> bool:
 
 
 class SelfServedHost:
-    """Puts files on the shelf of this ComfyUI and links to them under its public address."""
+    """Publishes files at this ComfyUI and links to them under its public address."""
 
     name = "this ComfyUI"
     limit_bytes = _LIMIT_BYTES
     notice = ""
 
     def __init__(
-        self, shelf: Shelf, address: PublicAddress, *, clock: Clock, rule: AddressRule
+        self, published: PublishedFiles, address: PublicAddress, *, clock: Clock, rule: AddressRule
     ) -> None:
-        self._shelf = shelf
+        self._published = published
         self._address = address
         self._clock = clock
         self.rule = rule
@@ -111,7 +111,7 @@ class SelfServedHost:
     def put(
         self, file: Path, *, media_type: str, extension: str, progress: Progress, stop: Event
     ) -> HostedFile:
-        """Copy a file onto the shelf; the media type follows from the extension.
+        """Publish a copy of a file; the media type follows from the extension.
 
         Raises:
             HostingError: The copy cannot be written.
@@ -120,7 +120,7 @@ class SelfServedHost:
         """
         del media_type
         expires_at = self._clock.now() + LINK_LIFE_S
-        handle = self._shelf.publish(
+        handle = self._published.publish(
             file, extension=extension, expires_at=expires_at, progress=progress, stop=stop
         )
         hosted = self.sign(handle)
@@ -132,21 +132,21 @@ class SelfServedHost:
         return hosted
 
     def sign(self, handle: str) -> HostedFile | None:
-        """A fresh link to a file that is still on the shelf."""
+        """A fresh link to a file that is still published."""
         expires_at = self._clock.now() + LINK_LIFE_S
-        token = self._shelf.token(handle, expires_at=expires_at)
+        token = self._published.token(handle, expires_at=expires_at)
         if token is None:
             return None
         return HostedFile(self._address.url + ROUTE + token, expires_at, self.identity, handle)
 
     def delete(self, hosted: HostedFile) -> None:
-        """Take the file off the shelf.
+        """Take the file away.
 
         Raises:
             HostingError: It cannot be removed.
         """
         try:
-            self._shelf.withdraw(hosted.handle)
+            self._published.withdraw(hosted.handle)
         except OSError as error:
             raise HostingError(
                 f"A published file cannot be removed yet ({error.strerror}). "

@@ -81,7 +81,7 @@ class Admission:
     def __init__(self, desk: Desk, stages: Stages) -> None:
         self._desk = desk
         self._stages = stages
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
         # A row of ours and its job appear together.
         self._admitting = threading.Lock()
 

@@ -16,7 +16,7 @@ from .agenda import Agenda, RequestBudget
 from .job import Job
 from .pool import Pool
 from .remote import Remotes
-from .shelf import UploadShelf
+from .upload_cache import UploadCache
 
 SOUNDS = "sounds"
 THUMBNAILS = "thumbnails"
@@ -43,7 +43,7 @@ class Desk:
     transport: Transport
     clock: Clock
     ledger: Ledger
-    shelf: UploadShelf
+    uploads: UploadCache
     pool: Pool
     agenda: Agenda
     budget: RequestBudget

@@ -53,7 +53,7 @@ class Estimator:
     def __init__(self, desk: Desk, spending: Spending) -> None:
         self._desk = desk
         self._spending = spending
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
 
     def estimate(self, request: Request, *, stop: Event) -> Estimate:
         """Check a request as a run would, up to the first upload.
@@ -98,7 +98,7 @@ class Estimator:
         motion = request.motion
         if isinstance(motion, UrlMotion):
             report.add(self._proved(motion.url, settings, kind="clip", stop=stop))
-            ours = self._desk.shelf.behind(motion.url)
+            ours = self._desk.uploads.behind(motion.url)
             rule = self._desk.remotes.rule(practice=settings.practice)
             known = ours[1] if ours else motion.duration_s
             clip_s = known or length_of(self._desk.transport, motion.url, rule, stop=stop)

@@ -122,7 +122,7 @@ class Preparer:
     def _keep(self, job: Job, hosted: Hosted) -> None:
         """Keep what must outlive the part; the next part may take long."""
         if hosted.upload is not None:
-            self._desk.shelf.need(job.row.id, [hosted.upload])
+            self._desk.uploads.need(job.row.id, [hosted.upload])
         state = self._desk.folders.state
         beside = [
             ("sound", hosted.sound, state / SOUNDS / f"{job.row.id}.m4a"),
@@ -157,7 +157,7 @@ class Preparer:
         if character is None or motion is None:
             return
         uploads = [hosted.upload for hosted in (character, motion) if hosted.upload is not None]
-        if not self._desk.shelf.need(job.row.id, uploads):
+        if not self._desk.uploads.need(job.row.id, uploads):
             raise HostingError(
                 "A file of this task was deleted at its host before it was submitted. "
                 "Run again, and it is uploaded anew."

@@ -93,7 +93,7 @@ class Sharer:
     def __init__(self, desk: Desk, preparer: Preparer) -> None:
         self._desk = desk
         self._preparer = preparer
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
         self._numbers = itertools.count(-1, -1)
         self._shares: weakref.WeakSet[Share] = weakref.WeakSet()
 

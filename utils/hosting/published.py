@@ -47,7 +47,7 @@ _NOT_FOUND_BODY = b"404: Not Found"
 
 @dataclass(frozen=True)
 class FileRequest:
-    """What somebody asks of the shelf.
+    """What somebody asks of the published files.
 
     Attributes:
         method: The HTTP method.
@@ -81,7 +81,7 @@ class FileAnswer:
     body: bytes = b""
 
 
-class Shelf:
+class PublishedFiles:
     """The published files of one installation; safe to use from many threads and processes.
 
     Args:
@@ -97,7 +97,7 @@ class Shelf:
     def publish(
         self, file: Path, *, extension: str, expires_at: float, progress: Progress, stop: Event
     ) -> str:
-        """Take a copy of a file onto the shelf.
+        """Take a copy of a file, to be read by its links.
 
         Args:
             file: What is copied.
@@ -134,7 +134,7 @@ class Shelf:
         return name
 
     def token(self, name: str, *, expires_at: float) -> str | None:
-        """The last segment of a link to a published file; None where it is not on the shelf.
+        """The last segment of a link to a published file; None where it is not there.
 
         The file stays at least until `expires_at` (Unix seconds) from now on.
 
@@ -153,7 +153,7 @@ class Shelf:
         return self._signed(file_id, extension, f"{int(expires_at):x}")
 
     def withdraw(self, name: str) -> None:
-        """Take a file off the shelf; all its links are dead from now on."""
+        """Take a file away; all its links are dead from now on."""
         if _NAME.fullmatch(name):
             (self._folder / name).unlink(missing_ok=True)
 
