@@ -43,7 +43,7 @@ def test_a_request_becomes_a_file_with_a_sidecar(world):
     assert said["task_id"] == result.row.task_id
     assert said["request"]["prompt"] == "a cat"
     assert said["billable_seconds"] == 5
-    assert said["createTime"] < said["completeTime"]
+    assert said["create_time_ms"] < said["complete_time_ms"]
     assert {"character", "motion"} <= set(said["sources"])
     assert (world.submits, world.accepted) == (1, 1)
 

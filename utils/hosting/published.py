@@ -19,6 +19,7 @@ from threading import Event
 
 from ..clock import Clock
 from ..errors import HostingError, Stopped
+from ..replacing import replacing
 from ..settings import make_private
 from .host import MEDIA_TYPES, Progress, random_name
 from .ranges import OutsideError, Window, read_range
@@ -114,23 +115,20 @@ class PublishedFiles:
             Stopped: `stop` was set; no copy remains.
         """
         name = random_name(extension)
-        part = self._folder / f"{name}.part"
         try:
             make_private(self._folder.parent)
             make_private(self._folder)
             if os.name == "posix":
                 self._folder.chmod(0o700)
             self._sweep()
-            _copy(file, part, progress=progress, stop=stop)
-            os.utime(part, (expires_at, expires_at))
-            part.replace(self._folder / name)
+            with replacing(self._folder / name) as part:
+                _copy(file, part, progress=progress, stop=stop)
+                os.utime(part, (expires_at, expires_at))
         except OSError as error:
             raise HostingError(
                 f"The file could not be laid out for this ComfyUI to serve ({error.strerror}). "
                 "Check the free space on the disk of ComfyUI's user folder, then run again."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
         return name
 
     def token(self, name: str, *, expires_at: float) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from threading import Event
 from ..addresses import AddressRule
 from ..clock import Clock
 from ..errors import HostingError, SettingsError
+from ..replacing import replacing
 from ..settings import make_private
 from .host import HostedFile, Progress
 from .published import PublishedFiles
@@ -58,18 +58,15 @@ def confirm_address(state: Path, url: str) -> None:
         SettingsError: It cannot be written.
     """
     path = state / _CONFIRMED_FILE
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
         make_private(state)
-        part.write_text(json.dumps({"confirmed": url.rstrip("/")}), encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(json.dumps({"confirmed": url.rstrip("/")}), encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"The confirmation of the public address cannot be kept ({error.strerror}). "
             "Check the permissions of ComfyUI's user folder and the free space on its disk."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def is_confirmed(state: Path, environ: Mapping[str, str], url: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from ..billing import billable_seconds
 from ..errors import HostingError
+from ..replacing import replacing
 from ..unexpected import as_ours, report
 from .desk import SOUNDS, THUMBNAILS, Desk
 from .fingerprint import link_digest
@@ -173,9 +173,5 @@ class Preparer:
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file so that it appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
-    try:
+    with replacing(target) as part:
         shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
