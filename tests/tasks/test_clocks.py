@@ -8,15 +8,14 @@ from datetime import datetime, timezone
 import pytest
 from apixo_wan_animate.utils.errors import LimitError
 from apixo_wan_animate.utils.hosting.host import HostedFile
-from apixo_wan_animate.utils.ledger.database import Database
-from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.ledger import Ledger
 from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.spending import Spending, local_day
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
 from apixo_wan_animate.utils.tasks.upload_cache import CachedUpload, UploadCache
-from clocks import FastClock, HandClock
+from clocks import FastClock
 
 from .test_cancel import Gate
 from .world import outcome, request, until
@@ -26,18 +25,6 @@ JUMPS = pytest.mark.parametrize(
     "jump_s", [DAY_S, -DAY_S, -40 * 365 * DAY_S, 40 * 365 * DAY_S],
     ids=["a day on", "a day back", "40 years back", "40 years on"],
 )  # fmt: skip
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    made = Database(tmp_path / LEDGER_FILE)
-    yield made
-    made.close()
 
 
 # Tasks under way

@@ -13,7 +13,6 @@ from apixo_wan_animate.utils.errors import LimitError, SettingsError
 from apixo_wan_animate.utils.hosting.host import HostedFile
 from apixo_wan_animate.utils.hosting.published import PublishedFiles
 from apixo_wan_animate.utils.hosting.selfserved import PublicAddress, SelfServedHost
-from apixo_wan_animate.utils.ledger.database import Database
 from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.states import State
@@ -21,7 +20,6 @@ from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.service import Surroundings
 from apixo_wan_animate.utils.tasks.upload_cache import CachedUpload, UploadCache
-from clocks import HandClock
 
 from .test_cancel import Gate
 from .test_changed_media import BusyEncoder
@@ -46,18 +44,6 @@ def encoder():
 # In the cache
 
 PLACE = "store s3://bucket/ at https://s3.example.test"
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    made = Database(tmp_path / LEDGER_FILE)
-    yield made
-    made.close()
 
 
 @pytest.fixture
