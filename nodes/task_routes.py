@@ -95,9 +95,8 @@ def _usual(tasks: TaskService, rows: Iterable[TaskRow]) -> dict[int, tuple[float
 
 async def spending(_: web.Request, __: Body) -> dict[str, Any]:
     """Billable seconds day by day, and the user's own prices."""
-    known = settings_store().load()
+    prices = settings_store().load().prices
     days = await in_worker(lambda: service().spending.by_day(start=0, end=float(2**62)))
-    prices = {"480p": known.price_480p, "720p": known.price_720p}
     return {
         "today": datetime.date.today().isoformat(),
         "days": [_day(spent) for spent in days],

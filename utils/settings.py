@@ -88,6 +88,11 @@ class Settings:
     wait_minutes: float = DEFAULT_WAIT_MINUTES
     output: str = DEFAULT_OUTPUT
 
+    @property
+    def prices(self) -> dict[str, Decimal | None]:
+        """US dollars a second by resolution, as far as the user has typed them in."""
+        return {"480p": self.price_480p, "720p": self.price_720p}
+
 
 VARIABLES: Mapping[str, str] = {
     "api_key": KEY_VARIABLE,

@@ -250,7 +250,7 @@ class _Filling:
         side = self._wish.selection.longest_side
         geometry = geometry_of(self._file.picture, frame, longest_side=side)
         count, size = len(self._plan.slots), geometry.size
-        what = f"The {count} frames of {size.width}×{size.height}"
+        what = f"The {count} frames of {size}"
         reservation = self._stack.enter_context(reserve(bytes_of(count, geometry), what=what))
         return FrameStore(count, geometry=geometry, reservation=reservation)
 

@@ -225,8 +225,8 @@ class _Writer:
         own = self._footage.size
         if self._size.width * self._size.height > (own.width + 1) * (own.height + 1):
             found.append(
-                f"The clip was enlarged from {own.width}×{own.height} to {self._size.width}×"
-                f"{self._size.height} px, the least that the service takes."
+                f"The clip was enlarged from {own} to {self._size} px, "
+                "the least that the service takes."
             )
         if self._crf != self._options.crf:
             found.append(

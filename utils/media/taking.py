@@ -61,7 +61,7 @@ def _scaled(
 ) -> Tensor:
     count, channels = frames.shape[0], frames.shape[3]
     needed_bytes = count * target.height * target.width * channels * 4
-    what = f"The {count} frames of {target.width}×{target.height}"
+    what = f"The {count} frames of {target}"
     with reserve(needed_bytes, what=what) as reservation:
         result = torch.empty((count, target.height, target.width, channels))
         for index in range(count):

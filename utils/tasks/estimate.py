@@ -89,8 +89,8 @@ class Estimator:
             return self._proved(character.url, settings, kind="picture", stop=stop)
         size = check_picture(character.image, mask=character.mask)
         own = Size(int(character.image.shape[1]), int(character.image.shape[0]))
-        scaled = "" if size == own else f", sent as {_spell(size)}"
-        return f"character: {_spell(own)}{scaled}"
+        scaled = "" if size == own else f", sent as {size}"
+        return f"character: {own}{scaled}"
 
     def _motion(
         self, request: Request, settings: Settings, report: _Report, *, stop: Event
@@ -107,8 +107,8 @@ class Estimator:
             return clip_s
         size, clip_s, what = _measured(motion)
         sent = clip_size(size, max_pixels=PIXELS[request.options.resolution])
-        scaled = "" if sent == size else f", sent as {_spell(sent)}"
-        report.add(f"motion: {what}, {_spell(size)}{scaled}, {clip_s:.2f} s")
+        scaled = "" if sent == size else f", sent as {sent}"
+        report.add(f"motion: {what}, {size}{scaled}, {clip_s:.2f} s")
         return clip_s
 
     def _proved(self, url: str, settings: Settings, *, kind: str, stop: Event) -> str:
@@ -215,10 +215,5 @@ def _measured(motion: FramesClip | FileClip) -> tuple[Size, float, str]:
 def _dollars(seconds: int, request: Request, settings: Settings) -> Decimal | None:
     if settings.practice:
         return Decimal(0)
-    prices = {"480p": settings.price_480p, "720p": settings.price_720p}
-    price = prices[request.options.resolution]
+    price = settings.prices[request.options.resolution]
     return None if price is None else price * seconds
-
-
-def _spell(size: Size) -> str:
-    return f"{size.width}×{size.height}"
