@@ -30,6 +30,7 @@ from .retry_after import retry_after_s
 from .watch import Watch, keep_links_out_of_logs
 
 REPLY_LIMIT_BYTES = 1024 * 1024
+_BARE = "application/octet-stream"
 _READ_LIMIT_S = 30.0
 _UPLOAD_SILENCE_S = 120.0
 _UPLOAD_LEAST_S = 300.0
@@ -168,9 +169,7 @@ class Transport:
             Stopped: `stop` was set.
         """
         with FileBody(file, form=form, progress=progress) as body, fresh(file_patience()) as way:
-            method, kind = (
-                ("POST", form.content_type) if form else ("PUT", "application/octet-stream")
-            )
+            method, kind = ("POST", form.content_type) if form else ("PUT", _BARE)
             call = Call(method, url, {"Content-Type": kind}, body=body if len(body) else b"")
             limit_s = _UPLOAD_LEAST_S + len(body) / _UPLOAD_SLOWEST_BYTES_PER_S
             watch = Watch(url, rule, stop, limit_s=limit_s, silence_s=_UPLOAD_SILENCE_S)
