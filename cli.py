@@ -183,7 +183,7 @@ def adopt_task(here: Installation, asked: argparse.Namespace) -> None:
         load("utils.transport").Transport(clock),
         clock=clock,
         folders=here.folders,
-        own_origins=frozenset,
+        own_origins=frozenset(),
     )
     try:
         row = settle.adopt(ledger, remotes, row_id=asked.row, task_id=asked.task_id)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,6 +42,7 @@ from apixo_wan_animate.utils.practice.service import PracticeService  # noqa: E4
 from apixo_wan_animate.utils.settings import Folders, SettingsStore  # noqa: E402
 from apixo_wan_animate.utils.tasks.request import PictureCharacter, Request  # noqa: E402
 from apixo_wan_animate.utils.tasks.service import Surroundings, TaskService  # noqa: E402
+from apixo_wan_animate.utils.tasks.watch import Watch  # noqa: E402
 from apixo_wan_animate.utils.transport import Transport  # noqa: E402
 
 RATE, HEIGHT, WIDTH = 12, 208, 224
@@ -95,8 +97,8 @@ def run_tasks(folder: Path, origin: str, *, tasks: int, report: Connection) -> N
     sampler = Sampler()
     began = time.monotonic()
     watches = [service.start(_request(character, still, n)) for n in range(1, tasks + 1)]
-    accepted_s = _until_all(watches, began, "wait_accepted")
-    all_s = _until_all(watches, began, "wait")
+    accepted_s = _until_all(watches, began, lambda watch: watch.accepted() is not None)
+    all_s = _until_all(watches, began, lambda watch: watch.done)
     sampler.stop()
     files = {watch.outcome().file for watch in watches}
     service.stop()
@@ -120,10 +122,12 @@ def _request(character: PictureCharacter, still: torch.Tensor, number: int) -> R
     return Request(character, FramesClip(still, rate), WanOptions(seed=number))
 
 
-def _until_all(watches: list[Any], began: float, wait: str) -> float:
+def _until_all(watches: list[Watch], began: float, there: Callable[[Watch], bool]) -> float:
     for watch in watches:
-        if not getattr(watch, wait)(LIMIT_S - (time.monotonic() - began)):
-            raise SystemExit(f"A task did not get there: {watch.progress}")
+        while not there(watch):
+            if time.monotonic() - began > LIMIT_S:
+                raise SystemExit(f"A task did not get there: {watch.progress}")
+            time.sleep(0.01)
     return time.monotonic() - began
 
 

@@ -64,7 +64,7 @@ class ApixoWanAnimate(io.ComfyNode):
             every_nth=every_nth,
             longest_side=longest_side,
         )
-        wanted.selection()
+        wanted.check()
         limit_minutes = settings_store().load().wait_minutes
         outcome = await watch(service().start(build_request(**inputs)), limit_minutes=limit_minutes)
         return await deliver(outcome, wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..utils.ledger.rows import TaskRow
-from ..utils.ledger.states import UNFINISHED, State
+from ..utils.ledger.states import State
 from . import _host as host
 
 _TOLD = frozenset({State.COLLECTED, State.FAILED, State.UNKNOWN})
@@ -18,7 +18,7 @@ def tell(row: TaskRow, watched: bool) -> None:
         watched: Whether a node watches it, which says the rest itself.
     """
     host.send_event("apixo.tasks", {"revision": row.revision})
-    if row.state in _TOLD and row.state not in UNFINISHED:
+    if row.state in _TOLD:
         host.send_event(
             "apixo.ended",
             {

@@ -35,8 +35,8 @@ class FrameOptions:
     every_nth: int = 1
     longest_side: int = 0
 
-    def selection(self) -> Selection:
-        """The same in the decoder's words.
+    def check(self) -> None:
+        """Refuse what could not be decoded, before anything is paid for.
 
         Raises:
             InputError: A number is out of its range.
@@ -53,6 +53,14 @@ class FrameOptions:
                 f"decode_frames is “{spelled(self.decode_frames)}”, which is neither on nor off. "
                 "Switch it on the node."
             )
+
+    def selection(self) -> Selection:
+        """The same in the decoder's words.
+
+        Raises:
+            InputError: A number is out of its range.
+        """
+        self.check()
         return Selection(
             start=self.first_frame,
             count=self.frame_count,

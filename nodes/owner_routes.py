@@ -102,7 +102,12 @@ async def forget_key(_: web.Request, __: Body) -> dict[str, Any]:
 
 
 async def test_key(_: web.Request, __: Body) -> dict[str, Any]:
-    """What is left on the account of the key that is set."""
+    """What is left on the account of the key that is set.
+
+    Raises:
+        SettingsError: No key is set, or APIXO refuses it.
+        WanAnimateError: APIXO cannot be asked.
+    """
 
     def work() -> dict[str, Any]:
         known = settings_store().load()
@@ -153,9 +158,7 @@ def _try(name: str) -> dict[str, Any]:
         return {"ok": True, "message": _PRACTICE, "warnings": []}
     told: list[str] = []
     for one in hosts.choose(_real(known), name, context):
-        report = try_host(
-            one, transport=context.transport, clock=context.clock, temp=host.folders().temp
-        )
+        report = try_host(one, transport=context.transport, temp=host.folders().temp)
         told.append(f"{report.host}: {report.text}")
         if report.works:
             return {"ok": True, "message": " ".join(told), "warnings": list(report.warnings)}

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ..utils.clock import SystemClock
 from ..utils.errors import WanAnimateError
-from ..utils.hosting.shelf import FileAnswer, FileRequest, Shelf
+from ..utils.hosting.published import FileAnswer, FileRequest, PublishedFiles
 from . import _host as host
 from .gates import RefusedError, in_worker, read_small
 from .session import service
@@ -42,7 +42,9 @@ async def published(request: web.Request) -> web.StreamResponse:
         if_range=request.headers.get("If-Range", ""),
     )
     try:
-        answer = await in_worker(lambda: Shelf(host.folders().state, SystemClock()).answer(asked))
+        answer = await in_worker(
+            lambda: PublishedFiles(host.folders().state, SystemClock()).answer(asked)
+        )
     except WanAnimateError:
         answer = FileAnswer(404)
     if answer.file is None or request.method == "HEAD":

@@ -1,4 +1,4 @@
-"""The pack's own HTTP routes: what the page and the command line of a browser may ask for."""
+"""The pack's own HTTP routes: what the page, the service and readers of files may ask for."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..utils.apixo.request import KEY_DEFAULT, MAX_SEED, PROVIDERS, RESOLUTIONS, TYPES
 from ._host import io
+from .inputs import HOSTS, SOUNDS
 
 CATEGORY = "video/Wan Animate (APIXO)"
-MAX_SEED = 2**31 - 1
-"""Source: docs/service.md, "Body of the submit"."""
 
 WAN_TASK = io.Custom("APIXO_WAN_TASK")
 
@@ -74,14 +74,14 @@ def task_inputs() -> list[Any]:
     return [
         io.Combo.Input(
             "type",
-            options=["replace", "animate"],
+            options=[*reversed(TYPES)],
             default="replace",
             tooltip="replace: the person in the clip becomes the character. "
             "animate: the character moves like the person in the clip.",
         ),
         io.Combo.Input(
             "resolution",
-            options=["480p", "720p"],
+            options=[*RESOLUTIONS],
             default="480p",
             tooltip="Size of the result; the price per second may differ between the two.",
         ),
@@ -103,25 +103,29 @@ def task_inputs() -> list[Any]:
         ),
         io.Combo.Input(
             "provider",
-            options=["key default", "auto", "value", "official"],
-            default="key default",
+            options=[*PROVIDERS],
+            default=KEY_DEFAULT,
             tooltip="Which route APIXO uses; “key default” follows the settings of your key.",
         ),
-        io.Combo.Input(
-            "host",
-            options=["auto", "object store", "this ComfyUI", "temporary host"],
-            default="auto",
-            tooltip="How the picture and clip reach the service. auto: the first of these that "
-            "your settings allow.",
+        host_input(
+            "How the picture and clip reach the service. auto: the first of these that "
+            "your settings allow."
         ),
-        io.Combo.Input(
-            "sound",
-            options=["keep", "none"],
-            default="keep",
-            tooltip="The clip's audio: keep or drop it. keep: uploaded with the clip, and put back "
-            "if the result is silent. none: neither.",
+        sound_input(
+            "The clip's audio: keep or drop it. keep: uploaded with the clip, and put back "
+            "if the result is silent. none: neither."
         ),
     ]
+
+
+def host_input(tooltip: str) -> Any:
+    """Where media goes."""
+    return io.Combo.Input("host", options=[*HOSTS], default="auto", tooltip=tooltip)
+
+
+def sound_input(tooltip: str) -> Any:
+    """Whether a clip keeps its sound."""
+    return io.Combo.Input("sound", options=[*SOUNDS], default="keep", tooltip=tooltip)
 
 
 def url_inputs() -> list[Any]:

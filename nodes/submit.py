@@ -87,7 +87,7 @@ class ApixoWanCollect(io.ComfyNode):
     ) -> io.NodeOutput:
         """Wait for the task's file, and decode it."""
         wanted = FrameOptions(**frame_options)
-        wanted.selection()
+        wanted.check()
         wired, typed = text_of(task, "task"), text_of(task_id, "task_id")
         if wired and typed and wired != typed:
             raise InputError(

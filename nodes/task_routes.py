@@ -12,6 +12,7 @@ from ..utils.errors import WanAnimateError
 from ..utils.ledger.rows import TaskRow
 from ..utils.ledger.spending import Spent
 from ..utils.ledger.states import State
+from ..utils.tasks.desk import THUMBNAILS
 from ..utils.tasks.service import TaskService
 from . import _host as host
 from .gates import Body, RefusedError, in_worker, refuse_other_sites
@@ -21,7 +22,7 @@ _PAGE = 1000
 _SHOWN_PROMPT = 200
 _MOST_USUAL = 20
 _PLAIN = (
-    "id", "revision", "practice", "task_id", "kind", "resolution", "seed", "clip_s", "billable_s",
+    "id", "practice", "task_id", "kind", "resolution", "clip_s", "billable_s",
     "created_at", "submitted_at", "finished_at", "file", "fail_code", "fail_message", "note",
 )  # fmt: skip
 _WAITING = frozenset({State.SUBMITTED, State.RUNNING})
@@ -51,7 +52,7 @@ def _listed(tasks: TaskService, since: int) -> dict[str, Any]:
     revision = since
     # By revision, so that a row which changes meanwhile comes again and none is passed over.
     while True:
-        page = tasks.changed_since(revision)
+        page = tasks.changed_since(revision, limit=_PAGE)
         rows += page
         revision = page[-1].revision if page else revision
         if len(page) < _PAGE:
@@ -94,9 +95,8 @@ def _usual(tasks: TaskService, rows: Iterable[TaskRow]) -> dict[int, tuple[float
 
 async def spending(_: web.Request, __: Body) -> dict[str, Any]:
     """Billable seconds day by day, and the user's own prices."""
-    known = settings_store().load()
+    prices = settings_store().load().prices
     days = await in_worker(lambda: service().spending.by_day(start=0, end=float(2**62)))
-    prices = {"480p": known.price_480p, "720p": known.price_720p}
     return {
         "today": datetime.date.today().isoformat(),
         "days": [_day(spent) for spent in days],
@@ -109,7 +109,6 @@ def _day(spent: Spent) -> dict[str, Any]:
         "day": spent.day.isoformat(),
         "resolution": spent.resolution,
         "seconds": spent.seconds,
-        "tasks": spent.tasks,
     }
 
 
@@ -120,7 +119,7 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
         row = await in_worker(lambda: service().row(int(request.match_info["row"][:18])))
     except (ValueError, WanAnimateError, RefusedError):
         return web.Response(status=404)
-    folder = host.folders().state / "thumbnails"
+    folder = host.folders().state / THUMBNAILS
     path = folder / row.thumbnail
     if not row.thumbnail or path.parent != folder or not path.is_file():
         return web.Response(status=404)

@@ -9,20 +9,15 @@ from ..utils.errors import InputError
 from ..utils.tasks.request import ShareWish
 from . import _host as host
 from ._host import io
-from .inputs import HOSTS, SOUNDS, host_name, one_picture, read_motion
-from .schema import CATEGORY, frame_rate_input
+from .inputs import SOUNDS, host_name, one_picture, read_motion
+from .schema import CATEGORY, frame_rate_input, host_input, sound_input
 from .session import service
 from .values import word_of
 from .waiting import watch_share
 
 
-def _host_input() -> Any:
-    return io.Combo.Input(
-        "host",
-        options=list(HOSTS),
-        default="auto",
-        tooltip="Where the file goes. auto: the first of these that your settings allow.",
-    )
+def _upload_host_input() -> Any:
+    return host_input("Where the file goes. auto: the first of these that your settings allow.")
 
 
 async def _give(wish: ShareWish) -> io.NodeOutput:
@@ -49,7 +44,7 @@ class ApixoUploadImage(io.ComfyNode):
             inputs=[
                 io.Image.Input("image", tooltip="One picture."),
                 io.Mask.Input("mask", optional=True, tooltip="What it hides becomes white."),
-                _host_input(),
+                _upload_host_input(),
             ],
             outputs=[io.String.Output("url", display_name="url")],
             is_output_node=True,
@@ -88,13 +83,8 @@ class ApixoUploadVideo(io.ComfyNode):
                 ),
                 io.Audio.Input("audio", optional=True, tooltip="Sound for the clip."),
                 frame_rate_input(),
-                _host_input(),
-                io.Combo.Input(
-                    "sound",
-                    options=["keep", "none"],
-                    default="keep",
-                    tooltip="The clip's audio: keep or drop it. keep: uploaded with the clip.",
-                ),
+                _upload_host_input(),
+                sound_input("The clip's audio: keep or drop it. keep: uploaded with the clip."),
             ],
             outputs=[io.String.Output("url", display_name="url")],
             is_output_node=True,

@@ -38,10 +38,10 @@ class _Face:
         self._text = ""
         self._shown_at = 0.0
 
-    def say(self, text: str, *, at_once: bool = False) -> None:
+    def say(self, text: str) -> None:
         """Show a line, at most twice a second."""
         now = time.monotonic()
-        if text == self._text or (not at_once and now - self._shown_at < TEXT_S):
+        if text == self._text or now - self._shown_at < TEXT_S:
             return
         self._text, self._shown_at = text, now
         host.show_text(text, self._node_id)

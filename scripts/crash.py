@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
 from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
 from apixo_wan_animate.utils.media.probe import verify  # noqa: E402
 from apixo_wan_animate.utils.practice.service import PracticeService  # noqa: E402
+from callback_server import CallbackServer  # noqa: E402
 
 LANES = 2
 """Children at once; each lane has a user folder of its own, with all its rows."""
@@ -51,33 +51,6 @@ LANES = 2
 PATIENCE_S = 90.0
 _CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()
 _processes = multiprocessing.get_context("forkserver" if _CAN_FORK else "spawn")
-
-
-class Callbacks:
-    """Receives what the service calls back, and keeps it by token."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, bytes] = {}
-        bodies = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                size = int(self.headers.get("Content-Length", "0"))
-                bodies[self.path.rsplit("/", 1)[1]] = self.rfile.read(size)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """End."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Gate:
@@ -184,7 +157,8 @@ class Ordeal:
         self.gate = Gate()
         self.service = PracticeService(SystemClock(), folder=folder / "remote", faults=self.gate)
         self.origin = self.service.start()
-        self.callbacks = Callbacks()
+        self.called_back: dict[str, bytes] = {}
+        self.callbacks = CallbackServer(self.called_back.__setitem__)
         self.tally = Tally()
         self._numbers = itertools.count(1)
         self._settled = itertools.count()
@@ -253,7 +227,7 @@ class Ordeal:
             child.order("adopt", row_id, tasks[0].task_id)
         else:
             token = tasks[0].order.callback_url.rsplit("/", 1)[1]
-            body = _wait(lambda: self.callbacks.bodies.get(token))
+            body = _wait(lambda: self.called_back.get(token))
             child.order("callback", token, body or b"")
             _wait(lambda: self._row(child, tasks[0].task_id))
 

@@ -183,8 +183,8 @@ def run(inputs: Inputs) -> int:
     if motion:
         say(
             f"motion       {Path(inputs.motion).name}: {motion.frame_count} frames, "
-            f"{motion.size.width}×{motion.size.height}, {float(motion.frame_rate):g} fps, "
-            f"sound {'yes' if motion.sound else 'no'}"
+            f"{motion.size}, {float(motion.frame_rate):g} fps, "
+            f"sound {'yes' if motion.has_sound else 'no'}"
         )
     try:
         began = time.monotonic()

@@ -45,6 +45,7 @@ from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger  # noqa: E
 from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
 from apixo_wan_animate.utils.ledger.states import UNFINISHED, State  # noqa: E402
 from apixo_wan_animate.utils.media.probe import verify  # noqa: E402
+from apixo_wan_animate.utils.tasks.desk import SOUNDS, THUMBNAILS  # noqa: E402
 from soak_lines import Callbacks, Process  # noqa: E402
 from soak_verdict import Sample, Verdict, course  # noqa: E402
 
@@ -329,11 +330,9 @@ class Soak:
         left += [
             path for where in (folders.output, folders.state) for path in where.rglob("*.part*")
         ]
-        left += [path for path in (folders.state / "sounds").glob("*") if path.name not in needed]
+        left += [path for path in (folders.state / SOUNDS).glob("*") if path.name not in needed]
         shown = {row.thumbnail for row in rows}
-        left += [
-            path for path in (folders.state / "thumbnails").glob("*") if path.name not in shown
-        ]
+        left += [path for path in (folders.state / THUMBNAILS).glob("*") if path.name not in shown]
         self.verdict.notes += [f"left: {path.relative_to(self.folder)}" for path in left[:20]]
 
     def stop(self) -> None:

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
-import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psutil
+from callback_server import CallbackServer
 
 _spawn = multiprocessing.get_context("spawn")
 
 
 class Callbacks:
-    """Receives what the service calls back; every other one is lost on its way to the pack."""
+    """Keeps what the service calls back; every other one is lost on its way to the pack."""
 
     def __init__(self) -> None:
         self.bodies: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        bodies = self.bodies
+        self._server = CallbackServer(self._hear)
+        self.url = self._server.url
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                token = self.path.rsplit("/", 1)[1]
-                if token.encode()[0] % 2:
-                    bodies.put((token, body))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def _hear(self, token: str, body: bytes) -> None:
+        if token.encode()[0] % 2:
+            self.bodies.put((token, body))
 
     def stop(self) -> None:
         """End."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
 
 class Process:

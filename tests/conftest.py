@@ -55,9 +55,8 @@ _settle_hypothesis()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what costs money, takes minutes or needs a ComfyUI."""
+    """Skip, with the reason, what takes minutes or needs a ComfyUI."""
     reasons = {
-        "live": (os.environ.get("LIVE") == "1", "costs money: set LIVE=1"),
         "slow": (os.environ.get("SLOW") == "1", "takes minutes: set SLOW=1"),
         "comfyui": (
             bool(os.environ.get("COMFYUI_PATH")),

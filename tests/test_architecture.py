@@ -15,25 +15,31 @@ ROOMS = {
     # room: the rooms it may import
     "utils.errors": set(),
     "utils.clock": set(),
+    "utils.billing": {"utils.errors"},
+    "utils.replacing": set(),
     "utils.setting_values": {"utils.errors"},
-    "utils.settings": {"utils.errors", "utils.setting_values"},
+    "utils.settings": {"utils.errors", "utils.replacing", "utils.setting_values"},
     "utils.addresses": {"utils.errors"},
     "utils.transport": {"utils.errors", "utils.clock", "utils.settings", "utils.addresses"},
     "utils.unexpected": {"utils.errors"},
     "utils.media": {"utils.errors", "utils.clock"},
-    "utils.ledger": {"utils.errors", "utils.clock", "utils.settings", "utils.unexpected"},
+    "utils.ledger": {
+        "utils.errors", "utils.clock", "utils.settings", "utils.unexpected", "utils.billing",
+        "utils.replacing",
+    },
     "utils.apixo": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
     },
     "utils.hosting": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
+        "utils.replacing",
     },
     "utils.practice": {"utils.errors", "utils.clock", "utils.transport", "utils.media",
                        "utils.addresses"},
     "utils.tasks": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
         "utils.apixo", "utils.hosting", "utils.media", "utils.practice", "utils.ledger",
-        "utils.unexpected",
+        "utils.unexpected", "utils.billing", "utils.replacing",
     },
 }  # fmt: skip
 """Which room may import which; `nodes` may import every one, nothing imports `nodes`."""

@@ -81,10 +81,8 @@ class RateLimitError(ServiceError):
         retry_after_s: What the service asked for, or None.
     """
 
-    def __init__(
-        self, message: str, *, status: int = 429, code: str = "", retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(message, status=status, code=code)
+    def __init__(self, message: str, *, code: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, status=429, code=code)
         self.retry_after_s = retry_after_s
 
 

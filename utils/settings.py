@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .errors import SettingsError
+from .replacing import replacing
 from .setting_values import (
     DEFAULT_OUTPUT,
     DEFAULT_WAIT_MINUTES,
@@ -88,6 +89,11 @@ class Settings:
     daily_seconds: int | None = None
     wait_minutes: float = DEFAULT_WAIT_MINUTES
     output: str = DEFAULT_OUTPUT
+
+    @property
+    def prices(self) -> dict[str, Decimal | None]:
+        """US dollars a second by resolution, as far as the user has typed them in."""
+        return {"480p": self.price_480p, "720p": self.price_720p}
 
 
 VARIABLES: Mapping[str, str] = {
@@ -254,22 +260,19 @@ class SettingsStore:
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self._folder / name
-        part = path.with_name(f"{name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
             make_private(self._folder)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            with replacing(path) as part:
+                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    json.dump(content, file, indent=2, sort_keys=True)
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise SettingsError(
                 f"{name} cannot be written ({error.strerror}). "
                 "Check the permissions of ComfyUI's user folder and the free space on its disk."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def public_view(settings: Settings) -> dict[str, object]:

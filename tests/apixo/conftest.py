@@ -43,7 +43,6 @@ class Service:
         return self._servers[-1]
 
     def close(self) -> None:
-        self._transport.close()
         for server in self._servers:
             server.close()
 

@@ -60,7 +60,7 @@ def writable(*texts: str) -> None:
 @example(b'{"code":200,"data":{"taskId":1e400}}', 200)
 def test_a_submits_answer(body, status):
     try:
-        task_id = read_task_id(Reply(status, {}, body, ""))
+        task_id = read_task_id(Reply(status, {}, body))
     except OURS as error:
         writable(str(error))
     else:
@@ -72,7 +72,7 @@ def test_a_submits_answer(body, status):
 @example(b'{"code":200,"data":{"state":"failed","failCode":' + b"9" * 4299 + b"}}", 200)
 def test_a_tasks_state(body, status):
     try:
-        found = read_status(Reply(status, {}, body, ""))
+        found = read_status(Reply(status, {}, body))
     except OURS as error:
         writable(str(error))
         return
@@ -88,7 +88,7 @@ def test_a_tasks_state(body, status):
 @example(b'{"code":200,"data":"-1e999999999"}', 200)
 def test_a_balance(body, status):
     try:
-        dollars = read_balance(Reply(status, {}, body, ""))
+        dollars = read_balance(Reply(status, {}, body))
     except OURS as error:
         writable(str(error))
     else:
@@ -143,5 +143,5 @@ def test_retry_after(text, date):
 
 def test_nothing_of_this_is_logged(caplog):
     caplog.set_level(logging.DEBUG)
-    read_status(Reply(200, {}, b'{"code":200,"data":{"state":"failed"}}', ""))
+    read_status(Reply(200, {}, b'{"code":200,"data":{"state":"failed"}}'))
     assert not caplog.records

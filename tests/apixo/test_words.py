@@ -6,9 +6,9 @@ import json
 import math
 
 import pytest
-from apixo_wan_animate.utils.apixo.billing import billable_seconds
 from apixo_wan_animate.utils.apixo.failures import Family, advice, family_of
 from apixo_wan_animate.utils.apixo.request import MAX_SEED, Submission, WanOptions
+from apixo_wan_animate.utils.billing import billable_seconds
 from apixo_wan_animate.utils.errors import InputError
 
 PICTURE, CLIP = "https://cdn.example/fox.png", "https://cdn.example/walk.mp4"

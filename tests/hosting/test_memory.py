@@ -53,14 +53,14 @@ def swallowing_site(start_site):
     )
 
 
-@pytest.mark.parametrize("way", ["store", "litterbox", "self"])
+@pytest.mark.parametrize("way", ["store", "temporary", "self"])
 def test_an_upload_of_200_mb_stays_under_32_mb_of_memory(
     request, make_file, run_child, monkeypatch, tmp_path, way
 ):
     origin = "http://127.0.0.1:9"
     if way == "store":
         request.getfixturevalue("s3")
-    if way == "litterbox":
+    if way == "temporary":
         origin = request.getfixturevalue("swallowing_site").origin
         monkeypatch.setenv("APIXO_WAN_LITTERBOX_URL", origin)
     files = [str(make_file(size, name)) for size, name in ((100, "small"), (200 * MB, "large"))]

@@ -39,7 +39,7 @@ def test_every_frame_arrives_once_and_in_order(target):
     assert (done.size, done.frame_count, done.frame_rate) == (Size(W, H), T, RATE)
     assert done.duration_s == pytest.approx(T / 25)
     assert done.size_bytes == target.stat().st_size
-    assert (done.path, done.has_sound, done.remuxed, done.warnings) == (target, False, False, ())
+    assert (done.path, done.remuxed, done.warnings) == (target, False, ())
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -9,9 +9,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from apixo_wan_animate.utils.errors import DecodeError
-from apixo_wan_animate.utils.media.colour import Matrix
 from apixo_wan_animate.utils.media.decode import decode
-from apixo_wan_animate.utils.media.probe import SoundInfo, probe, verify
+from apixo_wan_animate.utils.media.probe import probe, verify
 from apixo_wan_animate.utils.media.types import Size
 from clips_made import Recipe, Track, clicks, numbered_pictures, shifted, turned, write_clip
 
@@ -29,39 +28,34 @@ def clip(tmp_path):
 @pytest.mark.parametrize("exact", [False, True])
 def test_a_plain_clip_is_described(clip, exact):
     info = probe(clip, exact=exact)
-    assert (info.codec, info.pixel_format, info.bit_depth) == ("h264", "yuv420p", 8)
-    assert (info.size, info.coded_size, info.rotation) == (Size(W, H), Size(W, H), 0)
+    assert (info.size, info.has_sound) == (Size(W, H), True)
     assert (info.frame_rate, info.frame_count, info.duration_s) == (30, T, pytest.approx(T / 30))
-    assert info.constant_rate is (True if exact else None)
-    assert (info.matrix, info.full_range, info.square_pixels) == (Matrix.BT709, False, True)
-    assert info.sound == SoundInfo("aac", 44_100, 1)
 
 
 def test_a_content_in_memory_is_described_the_same(clip):
     assert probe(BytesIO(clip.read_bytes())) == probe(clip)
 
 
-def test_no_sound_is_none(tmp_path):
-    assert probe(write_clip(tmp_path / "a.mp4", numbered_pictures(2, H, W), PLAIN)).sound is None
+def test_a_clip_without_sound_is_told(tmp_path):
+    assert not probe(write_clip(tmp_path / "a.mp4", numbered_pictures(2, H, W), PLAIN)).has_sound
 
 
 def test_a_turned_clip_is_as_tall_as_it_is_shown(clip):
-    info = probe(turned(clip, 90))
-    assert (info.size, info.coded_size, info.rotation) == (Size(H, W), Size(W, H), 90)
+    assert probe(turned(clip, 90)).size == Size(H, W)
 
 
-def test_pixels_that_are_not_square_are_told(tmp_path):
+def test_a_clip_is_as_wide_as_it_is_shown(tmp_path):
     recipe = replace(PLAIN, pixel_aspect=Fraction(4, 3))
-    info = probe(write_clip(tmp_path / "sar.mp4", numbered_pictures(2, H, W), recipe))
-    assert (info.size, info.coded_size, info.square_pixels) == (Size(107, H), Size(W, H), False)
+    path = write_clip(tmp_path / "sar.mp4", numbered_pictures(2, H, W), recipe)
+    assert probe(path).size == Size(107, H)
 
 
-def test_an_uneven_clip_is_told_when_it_is_looked_at(tmp_path):
+def test_the_exact_count_of_an_uneven_clip_is_of_its_even_grid(tmp_path):
     stamps = [512 * number for number in range(20) if number not in (7, 8, 13)]
     recipe = replace(PLAIN, stamps=stamps, time_base=Fraction(1, 15360))
     path = write_clip(tmp_path / "uneven.mp4", numbered_pictures(17, H, W), recipe)
     info = probe(path, exact=True)
-    assert (info.frame_rate, info.frame_count, info.constant_rate) == (30, 20, False)
+    assert (info.frame_rate, info.frame_count) == (30, 20)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "h264", "avi"])

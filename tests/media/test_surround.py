@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from apixo_wan_animate.utils.media.decode import decode
 from apixo_wan_animate.utils.media.encode import encode_clip
-from apixo_wan_animate.utils.media.probe import verify
 from apixo_wan_animate.utils.media.types import FileClip
 from av.audio.resampler import AudioResampler
 from clips_made import numbered_pictures
@@ -52,5 +51,4 @@ def test_every_channel_of_surround_sound_is_decoded(clip):
 
 def test_a_clip_with_surround_sound_is_sent_with_its_front_pair(clip, tmp_path):
     encoded = encode_clip(FileClip(clip, duration_s=0.2), tmp_path / "sent.mp4")
-    assert encoded.has_sound
-    assert verify(encoded.path).sound.channels == 2
+    assert decode(encoded.path).sound.waveform.shape[0] == 2

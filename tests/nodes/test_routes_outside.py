@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from apixo_wan_animate.utils.clock import SystemClock
+from apixo_wan_animate.utils.hosting.published import PublishedFiles
 from apixo_wan_animate.utils.hosting.selfserved import ROUTE as PUBLISHED
-from apixo_wan_animate.utils.hosting.shelf import Shelf
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.tasks.fingerprint import token_digest
 from patience import until
@@ -16,15 +16,15 @@ from route_rows import add_row, ledger_of
 
 def publish(tmp_path, content: bytes, *, seconds: float = 60.0) -> str:
     clock = SystemClock()
-    shelf = Shelf(tmp_path / "state", clock)
+    published = PublishedFiles(tmp_path / "state", clock)
     file = tmp_path / "clip.mp4"
     file.write_bytes(content)
     ends = clock.now() + seconds
-    name = shelf.publish(
+    name = published.publish(
         file, extension=".mp4", expires_at=ends + 60,
         progress=lambda *_: None, stop=threading.Event(),
     )  # fmt: skip
-    token = shelf.token(name, expires_at=ends)
+    token = published.token(name, expires_at=ends)
     assert token is not None
     return PUBLISHED + token
 

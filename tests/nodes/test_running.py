@@ -25,6 +25,7 @@ from apixo_wan_animate.utils.errors import (
 from apixo_wan_animate.utils.media import memory
 from apixo_wan_animate.utils.media.probe import probe
 from apixo_wan_animate.utils.media.types import FileClip, FramesClip
+from practising import practising
 
 T, H, W = 9, 208, 224
 torch.manual_seed(7)
@@ -44,14 +45,8 @@ ALL_FRAMES = {"decode_frames": True, "first_frame": 0, "frame_count": 0, "every_
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """One host, one ledger and one practice service for all tests of this file."""
-    place = tmp_path_factory.mktemp("host")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("APIXO_WAN_PRACTICE", "1")
-    patch.delenv("APIXO_API_KEY", raising=False)
-    host.reset(place)
-    yield place
-    session.stop_service()
-    patch.undo()
+    with practising(tmp_path_factory.mktemp("host")) as place:
+        yield place
 
 
 @pytest.fixture(autouse=True)

@@ -95,9 +95,7 @@ class HurriedClock(SystemClock):
 
 @pytest.fixture
 def transport():
-    made = Transport(HurriedClock())
-    yield made
-    made.close()
+    return Transport(HurriedClock())
 
 
 def bounded(work, *, limit_s: float = 8.0, limit_bytes: int = 16 * MEGABYTE):

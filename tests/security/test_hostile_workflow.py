@@ -16,6 +16,7 @@ from apixo_wan_animate.nodes.uploads import ApixoUploadImage
 from apixo_wan_animate.utils.apixo.request import WanOptions
 from apixo_wan_animate.utils.errors import InputError, WanAnimateError
 from apixo_wan_animate.utils.tasks.request import Request, UrlCharacter, UrlMotion
+from practising import practising
 
 PICTURE = torch.rand(1, 216, 208, 3)
 FRAMES = torch.rand(3, 208, 224, 3)
@@ -61,14 +62,8 @@ WIDGETS = [(node, name) for node in NODES for name in widgets_of(node)]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """One host in practice mode for all tests of this file: nothing can cost money."""
-    place = tmp_path_factory.mktemp("host")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("APIXO_WAN_PRACTICE", "1")
-    patch.delenv("APIXO_API_KEY", raising=False)
-    host.reset(place)
-    yield place
-    session.stop_service()
-    patch.undo()
+    with practising(tmp_path_factory.mktemp("host")) as place:
+        yield place
 
 
 def run(node, *many):

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 from apixo_wan_animate.utils.clock import SystemClock
+from apixo_wan_animate.utils.hosting.published import PublishedFiles
 from apixo_wan_animate.utils.hosting.secret_file import own_secret
-from apixo_wan_animate.utils.hosting.shelf import Shelf
 from apixo_wan_animate.utils.ledger.database import Database
 from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.owners import Ownership
@@ -75,7 +75,7 @@ def keep_published(state: Path) -> None:
     file = state.parent / "a.bin"
     file.write_bytes(b"1")
     clock = SystemClock()
-    Shelf(state, clock).publish(file, extension=".png", expires_at=clock.now() + 99,
+    PublishedFiles(state, clock).publish(file, extension=".png", expires_at=clock.now() + 99,
                                 progress=lambda *_: None, stop=threading.Event())  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_a_result_whose_sound_cannot_be_put_back_is_delivered_without_it(world, 
     gate.open()
     result = outcome(watch)
     assert result.row.state is State.COLLECTED
-    assert probe(result.file).sound is None
+    assert not probe(result.file).has_sound
     assert any("sound" in warning for warning in result.warnings)
     assert "sound" in world.only_row().note
     assert sorted(p.suffix for p in result.file.parent.iterdir()) == [".json", ".mp4"]

@@ -8,15 +8,14 @@ from datetime import datetime, timezone
 import pytest
 from apixo_wan_animate.utils.errors import LimitError
 from apixo_wan_animate.utils.hosting.host import HostedFile
-from apixo_wan_animate.utils.ledger.database import Database
-from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
+from apixo_wan_animate.utils.ledger.ledger import Ledger
 from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.spending import Spending, local_day
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
-from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
-from clocks import FastClock, HandClock
+from apixo_wan_animate.utils.tasks.upload_cache import CachedUpload, UploadCache
+from clocks import FastClock
 from patience import until
 
 from .test_cancel import Gate
@@ -27,18 +26,6 @@ JUMPS = pytest.mark.parametrize(
     "jump_s", [DAY_S, -DAY_S, -40 * 365 * DAY_S, 40 * 365 * DAY_S],
     ids=["a day on", "a day back", "40 years back", "40 years on"],
 )  # fmt: skip
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    made = Database(tmp_path / LEDGER_FILE)
-    yield made
-    made.close()
 
 
 # Tasks under way
@@ -193,26 +180,26 @@ def test_a_journey_through_time_zones_counts_each_second_once(database, clock, l
 # Links
 
 
-def shelved(clock, *, lives_s: float) -> Shelved:
+def cached(clock, *, lives_s: float) -> CachedUpload:
     hosted = HostedFile("https://files.example.test/x.png", clock.now() + lives_s, "place", "")
-    return Shelved("digest", hosted, size_bytes=9, first_bytes=b"123")
+    return CachedUpload("digest", hosted, size_bytes=9, first_bytes=b"123")
 
 
 @pytest.mark.parametrize("back_s", [DAY_S, 40 * 365 * DAY_S], ids=["a day", "40 years"])
 def test_a_link_does_not_live_longer_because_the_clock_is_set_back(database, clock, back_s):
-    shelf = UploadShelf(database, clock)
-    shelf.keep(shelved(clock, lives_s=7200), source_digest="s")
+    cache = UploadCache(database, clock)
+    cache.keep(cached(clock, lives_s=7200), source_digest="s")
     clock.jump(-back_s)
     clock.advance(7000)
-    found = shelf.find("digest", "place")
+    found = cache.find("digest", "place")
     assert found is not None
     assert found.hosted.expires_at - clock.now() == pytest.approx(200)
 
 
 def test_a_link_of_an_earlier_run_that_is_not_made_yet_is_dead(database, clock):
-    UploadShelf(database, clock).keep(shelved(clock, lives_s=7200), source_digest="s")
+    UploadCache(database, clock).keep(cached(clock, lives_s=7200), source_digest="s")
     clock.jump(-DAY_S)
-    found = UploadShelf(database, clock).find("digest", "place")
+    found = UploadCache(database, clock).find("digest", "place")
     assert found is not None
     assert found.hosted.expires_at < clock.now()
 

@@ -72,7 +72,7 @@ def test_a_living_submit_is_not_taken_for_a_crashed_one(world, gate):
     watch = one.start(request())
     assert gate.reached.wait(10)
     for _ in range(3):
-        two.scan()
+        two._open().scan()
     assert world.only_row().state is State.SENDING
     gate.open()
     assert outcome(watch).row.state is State.COLLECTED
@@ -201,7 +201,7 @@ def test_a_candidate_that_is_another_rows_task_is_not_bound(world):
     service.callback(*called_back(task, task_id=other.task_id))
     before = world.remote.counts["status"]
     until(lambda: world.remote.counts["status"] >= before)
-    service.scan()
+    service._open().scan()
     assert {row.state for row in world.rows()} == {State.COLLECTED, State.UNKNOWN}
 
 

@@ -7,20 +7,19 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
+import requests
 from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.errors import LimitError, SettingsError
 from apixo_wan_animate.utils.hosting.host import HostedFile
+from apixo_wan_animate.utils.hosting.published import PublishedFiles
 from apixo_wan_animate.utils.hosting.selfserved import PublicAddress, SelfServedHost
-from apixo_wan_animate.utils.hosting.shelf import Shelf
-from apixo_wan_animate.utils.ledger.database import Database
 from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
 from apixo_wan_animate.utils.tasks.request import ShareWish
 from apixo_wan_animate.utils.tasks.service import Surroundings
-from apixo_wan_animate.utils.tasks.shelf import Shelved, UploadShelf
-from clocks import HandClock
+from apixo_wan_animate.utils.tasks.upload_cache import CachedUpload, UploadCache
 from patience import until
 
 from .test_cancel import Gate
@@ -43,26 +42,14 @@ def encoder():
     made.done.set()
 
 
-# On the shelf
+# In the cache
 
 PLACE = "store s3://bucket/ at https://s3.example.test"
 
 
 @pytest.fixture
-def clock():
-    return HandClock()
-
-
-@pytest.fixture
-def database(tmp_path):
-    made = Database(tmp_path / LEDGER_FILE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def shelf(database, clock):
-    return UploadShelf(database, clock)
+def cache(database, clock):
+    return UploadCache(database, clock)
 
 
 @pytest.fixture
@@ -70,8 +57,10 @@ def ledger(database, clock):
     return Ledger(database, clock, owner="a" * 32)
 
 
-def upload(digest: str = "clip-480p-d1", *, url: str = "https://s3.example.test/x.mp4") -> Shelved:
-    return Shelved(digest, HostedFile(url, None, PLACE, "x.mp4"), 77, b"first", 3.0)
+def upload(
+    digest: str = "clip-480p-d1", *, url: str = "https://s3.example.test/x.mp4"
+) -> CachedUpload:
+    return CachedUpload(digest, HostedFile(url, None, PLACE, "x.mp4"), 77, b"first", 3.0)
 
 
 def row_of(ledger: Ledger, fingerprint: str) -> int:
@@ -79,128 +68,130 @@ def row_of(ledger: Ledger, fingerprint: str) -> int:
     return row.id
 
 
-def test_thousands_of_uploads_do_not_fill_the_memory(shelf, clock):
+def test_thousands_of_uploads_do_not_fill_the_memory(cache, clock):
     signed = f"https://s3.example.test/x.mp4?X-Amz-Signature={'a' * 500}"
     tracemalloc.start()
     try:
         for number in range(1500):
-            last = Shelved(f"d{number}", HostedFile(signed, clock.now() + 9, PLACE, "x"), 7, b"f")
-            shelf.keep(last, source_digest="s")
+            last = CachedUpload(
+                f"d{number}", HostedFile(signed, clock.now() + 9, PLACE, "x"), 7, b"f"
+            )
+            cache.keep(last, source_digest="s")
             if number == 700:
                 before, _ = tracemalloc.get_traced_memory()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert after - before < 100_000
-    assert shelf.find("d1499", PLACE).hosted.url == signed
-    assert shelf.find("d0", PLACE).hosted.handle == "x"  # from which its host signs a new link
+    assert cache.find("d1499", PLACE).hosted.url == signed
+    assert cache.find("d0", PLACE).hosted.handle == "x"  # from which its host signs a new link
 
 
-def temporary(clock, *, lives_s: float, query: str = "") -> Shelved:
+def temporary(clock, *, lives_s: float, query: str = "") -> CachedUpload:
     link = f"https://files.example.test/x.mp4{query}"
-    return Shelved("first", HostedFile(link, clock.now() + lives_s, PLACE, ""), 7, b"f")
+    return CachedUpload("first", HostedFile(link, clock.now() + lives_s, PLACE, ""), 7, b"f")
 
 
-def many_more(shelf, clock, *, handle: str) -> None:
+def many_more(cache, clock, *, handle: str) -> None:
     for number in range(600):
         hosted = HostedFile("https://s3.example.test/y", clock.now() + 3600, PLACE, handle)
-        shelf.keep(Shelved(f"d{number}", hosted, 7, b"f"), source_digest="s")
+        cache.keep(CachedUpload(f"d{number}", hosted, 7, b"f"), source_digest="s")
 
 
 @pytest.mark.parametrize("handle", ["y", ""])
-def test_a_link_that_nothing_replaces_outlasts_many_uploads(shelf, clock, handle):
-    shelf.keep(temporary(clock, lives_s=7200, query="?token=1"), source_digest="s")
-    many_more(shelf, clock, handle=handle)
-    assert shelf.find("first", PLACE).hosted.url.endswith("?token=1")
+def test_a_link_that_nothing_replaces_outlasts_many_uploads(cache, clock, handle):
+    cache.keep(temporary(clock, lives_s=7200, query="?token=1"), source_digest="s")
+    many_more(cache, clock, handle=handle)
+    assert cache.find("first", PLACE).hosted.url.endswith("?token=1")
 
 
-def test_a_link_lives_no_longer_for_a_clock_set_back_after_many_uploads(shelf, clock):
-    shelf.keep(temporary(clock, lives_s=1000), source_digest="s")
+def test_a_link_lives_no_longer_for_a_clock_set_back_after_many_uploads(cache, clock):
+    cache.keep(temporary(clock, lives_s=1000), source_digest="s")
     clock.advance(900)
     clock.jump(-500)
-    many_more(shelf, clock, handle="y")
-    assert shelf.find("first", PLACE).hosted.expires_at - clock.now() == pytest.approx(100)
+    many_more(cache, clock, handle="y")
+    assert cache.find("first", PLACE).hosted.expires_at - clock.now() == pytest.approx(100)
 
 
-def test_dead_links_make_room(shelf, clock):
-    many_more(shelf, clock, handle="")
-    assert len(shelf._links) == 600  # each is the only place where its link stands
+def test_dead_links_make_room(cache, clock):
+    many_more(cache, clock, handle="")
+    assert len(cache._links) == 600  # each is the only place where its link stands
     clock.advance(3700)
-    shelf.keep(temporary(clock, lives_s=10), source_digest="s")
-    assert len(shelf._links) == 500
+    cache.keep(temporary(clock, lives_s=10), source_digest="s")
+    assert len(cache._links) == 500
 
 
 def test_a_link_that_was_renewed_is_as_old_as_its_renewal(database, clock):
-    UploadShelf(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
+    UploadCache(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
     clock.advance(3600)
-    UploadShelf(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
+    UploadCache(database, clock).keep(temporary(clock, lives_s=7200), source_digest="s")
     clock.jump(-60)
-    found = UploadShelf(database, clock).find("first", PLACE)
+    found = UploadCache(database, clock).find("first", PLACE)
     assert found.hosted.expires_at < clock.now()
 
 
-def test_what_is_claimed_first_is_not_taken_away(shelf, ledger):
-    shelf.keep(upload(), source_digest="d1")
+def test_what_is_claimed_first_is_not_taken_away(cache, ledger):
+    cache.keep(upload(), source_digest="d1")
     row_id = row_of(ledger, "f1")
-    assert shelf.claim("clip-480p-d1", PLACE, rows=[row_id], shared=False) is not None
-    assert shelf.take_needless({PLACE}) == []
+    assert cache.claim("clip-480p-d1", PLACE, rows=[row_id], shared=False) is not None
+    assert cache.take_needless({PLACE}) == []
 
 
-def test_what_is_taken_away_first_cannot_be_claimed(shelf, ledger):
-    shelf.keep(upload(), source_digest="d1")
-    assert [taken.digest for taken in shelf.take_needless({PLACE})] == ["clip-480p-d1"]
+def test_what_is_taken_away_first_cannot_be_claimed(cache, ledger):
+    cache.keep(upload(), source_digest="d1")
+    assert [taken.digest for taken in cache.take_needless({PLACE})] == ["clip-480p-d1"]
     row_id = row_of(ledger, "f1")
-    assert shelf.claim("clip-480p-d1", PLACE, rows=[row_id], shared=False) is None
-    assert not shelf.need(row_id, [("clip-480p-d1", PLACE)])
+    assert cache.claim("clip-480p-d1", PLACE, rows=[row_id], shared=False) is None
+    assert not cache.need(row_id, [("clip-480p-d1", PLACE)])
 
 
-def test_of_a_claim_and_a_taking_at_the_same_instant_exactly_one_succeeds(shelf, ledger):
+def test_of_a_claim_and_a_taking_at_the_same_instant_exactly_one_succeeds(cache, ledger):
     row_id = row_of(ledger, "f1")
     for turn in range(40):
         digest = f"clip-480p-{turn}"
-        shelf.keep(upload(digest), source_digest="d")
+        cache.keep(upload(digest), source_digest="d")
         gate, got = threading.Barrier(2), {}
 
         def claim(digest=digest, gate=gate, got=got):
             gate.wait()
-            got["claim"] = shelf.claim(digest, PLACE, rows=[row_id], shared=False)
+            got["claim"] = cache.claim(digest, PLACE, rows=[row_id], shared=False)
 
         thread = threading.Thread(target=claim)
         thread.start()
         gate.wait()
-        taken = [one.digest for one in shelf.take_needless({PLACE})]
+        taken = [one.digest for one in cache.take_needless({PLACE})]
         thread.join()
         assert (got["claim"] is not None) != (digest in taken)
 
 
-def test_what_a_node_gave_away_is_never_taken(shelf):
-    shelf.keep(upload("clip--d1"), source_digest="d1", shared=True)
-    shelf.keep(upload("clip--d2"), source_digest="d2")
-    shelf.claim("clip--d2", PLACE, rows=[], shared=True)
-    assert shelf.take_needless({PLACE}) == []
+def test_what_a_node_gave_away_is_never_taken(cache):
+    cache.keep(upload("clip--d1"), source_digest="d1", shared=True)
+    cache.keep(upload("clip--d2"), source_digest="d2")
+    cache.claim("clip--d2", PLACE, rows=[], shared=True)
+    assert cache.take_needless({PLACE}) == []
 
 
-def test_what_lies_at_another_host_is_left_there(shelf):
-    shelf.keep(upload(), source_digest="d1")
-    assert shelf.take_needless({"store s3://other/ at https://s3.example.test"}) == []
-    assert shelf.find("clip-480p-d1", PLACE) is not None
+def test_what_lies_at_another_host_is_left_there(cache):
+    cache.keep(upload(), source_digest="d1")
+    assert cache.take_needless({"store s3://other/ at https://s3.example.test"}) == []
+    assert cache.find("clip-480p-d1", PLACE) is not None
 
 
-def test_a_link_of_ours_stands_for_its_medium_for_months(shelf, clock):
-    shelf.keep(upload(), source_digest="d1")
+def test_a_link_of_ours_stands_for_its_medium_for_months(cache, clock):
+    cache.keep(upload(), source_digest="d1")
     clock.advance(200 * 86_400)
-    shelf.sweep()
-    assert shelf.behind("https://s3.example.test/x.mp4") == ("d1", 3.0)
+    cache.sweep()
+    assert cache.behind("https://s3.example.test/x.mp4") == ("d1", 3.0)
     clock.advance(200 * 86_400)
-    shelf.sweep()
-    assert shelf.behind("https://s3.example.test/x.mp4") is None
+    cache.sweep()
+    assert cache.behind("https://s3.example.test/x.mp4") is None
 
 
 def test_a_link_that_this_comfyui_signs_in_its_path_is_not_written_down(tmp_path, database, clock):
     file = tmp_path / "picture.png"
     file.write_bytes(b"\x89PNG" + b"x" * 60)
     rule = AddressRule(allow_loopback=True)
-    served = Shelf(tmp_path / "state", clock)
+    served = PublishedFiles(tmp_path / "state", clock)
     host = SelfServedHost(served, PublicAddress("https://me.test"), clock=clock, rule=rule)
     hosted = host.put(
         file,
@@ -210,14 +201,14 @@ def test_a_link_that_this_comfyui_signs_in_its_path_is_not_written_down(tmp_path
         stop=threading.Event(),
     )
     token = hosted.url.rsplit("/", 1)[1]
-    shelf = UploadShelf(database, clock)
-    shelf.keep(Shelved("picture-d", hosted, 64, b"\x89PNG"), source_digest="d")
+    cache = UploadCache(database, clock)
+    cache.keep(CachedUpload("picture-d", hosted, 64, b"\x89PNG"), source_digest="d")
     seen = [p.name for p in tmp_path.glob(f"{LEDGER_FILE}*") if token.encode() in p.read_bytes()]
     assert seen == []
-    again = UploadShelf(database, clock).find("picture-d", host.identity)
+    again = UploadCache(database, clock).find("picture-d", host.identity)
     assert again.hosted.url == ""
     assert host.sign(again.hosted.handle).url.startswith("https://me.test/")
-    assert shelf.behind(hosted.url) == ("d", None)
+    assert cache.behind(hosted.url) == ("d", None)
 
 
 # Under way
@@ -233,13 +224,12 @@ class SlowStore(Store):
     def __init__(self, world, gate) -> None:
         super().__init__(world)
         self._gate = gate
-        self._world = world
 
     def delete(self, hosted) -> None:
         self._gate.reached.set()
         self._gate._open.wait(20)
         super().delete(hosted)
-        self._world.transport.send("DELETE", hosted.url, rule=self.rule)
+        requests.delete(hosted.url, timeout=10).raise_for_status()
 
 
 def test_a_link_is_never_used_again_while_its_file_is_being_deleted(world, gate):

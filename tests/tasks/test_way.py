@@ -44,7 +44,7 @@ def test_a_request_becomes_a_file_with_a_sidecar(world):
     assert said["task_id"] == result.row.task_id
     assert said["request"]["prompt"] == "a cat"
     assert said["billable_seconds"] == 5
-    assert said["createTime"] < said["completeTime"]
+    assert said["create_time_ms"] < said["complete_time_ms"]
     assert {"character", "motion"} <= set(said["sources"])
     assert (world.submits, world.accepted) == (1, 1)
 
@@ -71,7 +71,7 @@ def test_picture_and_sound_are_kept_whichever_part_ends_first(world, sides):
     )
     result = outcome(world.service().start(wanted))
     assert result.row.thumbnail
-    assert probe(result.file).sound is not None
+    assert probe(result.file).has_sound
 
 
 def test_the_media_are_let_go_of_as_soon_as_the_task_is_accepted(world):
@@ -182,16 +182,16 @@ def test_sound_is_put_back_also_when_a_deleted_file_is_fetched_again(world):
     service = world.service()
     wanted = request(prompt="practice:silent", motion=clip(sound=True, frames=18))
     first = outcome(service.start(wanted))
-    assert probe(first.file).sound is not None
+    assert probe(first.file).has_sound
     until(lambda: not list((world.folders().state / "sounds").iterdir()))
     first.file.unlink()
-    assert probe(outcome(service.start(wanted)).file).sound is not None
+    assert probe(outcome(service.start(wanted)).file).has_sound
 
 
 def test_sound_that_is_not_wanted_is_neither_sent_nor_put_back(world):
     motion = clip(sound=True, frames=18)
     wanted = request(prompt="practice:silent", motion=motion, keep_sound=False)
-    assert probe(outcome(world.service().start(wanted)).file).sound is None
+    assert not probe(outcome(world.service().start(wanted)).file).has_sound
 
 
 def test_the_sound_that_is_put_back_is_the_sources(world):

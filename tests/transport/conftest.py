@@ -25,10 +25,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def transport() -> Iterator[Transport]:
-    made = Transport(SystemClock())
-    yield made
-    made.close()
+def transport() -> Transport:
+    return Transport(SystemClock())
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_a_stop_is_felt_within_half_a_second_wherever_the_reply_hangs(transport,
     presser = threading.Thread(target=press)
     presser.start()
     with pytest.raises(Stopped):
-        transport.get(server.origin, stop=stop)
+        transport.probe(server.origin, rule=None, first_bytes=4000, stop=stop)
     assert time.monotonic() - set_at[0] < 0.5
     presser.join()
 
@@ -244,7 +244,7 @@ def test_a_stop_between_two_attempts_is_felt_too(transport, serve):
 
     server = serve(script)
     with pytest.raises(Stopped):
-        transport.get(server.origin, stop=stop)
+        transport.probe(server.origin, rule=None, first_bytes=4000, stop=stop)
     assert server.connections == 1
 
 

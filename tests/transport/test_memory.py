@@ -22,7 +22,7 @@ package.__path__ = [pack]
 sys.modules["pack"] = package
 from pathlib import Path
 from pack.utils.clock import SystemClock
-from pack.utils.transport import Transport
+from pack.utils.transport import Form, Transport
 
 process, peak, told = psutil.Process(), 0, []
 
@@ -40,9 +40,8 @@ if way == "download":
         origin + "/large", Path(file), limit_bytes=10**9, rule=None, progress=look
     )
 else:
-    form = {"file_field": "f", "fields": {"a": "b"}} if way == "form" else {}
-    method = "POST" if form else "PUT"
-    transport.upload(method, origin + "/large", file=Path(file), progress=look, **form)
+    form = Form("f", "clip.mp4", "video/mp4", {"a": "b"}) if way == "form" else None
+    transport.upload(origin + "/large", Path(file), form=form, progress=look)
 print(json.dumps({"grown": peak - before, "told": len(told), "last": told[-1],
                   "monotone": told == sorted(told)}))
 """

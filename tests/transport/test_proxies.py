@@ -240,7 +240,7 @@ def test_a_proxy_that_is_itself_behind_tls_loses_and_doubles_nothing(
     inner = serve(slow_reader, tls)
     proxy = serve(connecting(inner.port), tls)
     use(monkeypatch, proxy.origin)
-    assert transport.upload("PUT", f"https://{HOST}/clip.mp4", file=file).status == 200
+    assert transport.upload(f"https://{HOST}/clip.mp4", file).status == 200
     assert arrived == [hashlib.sha256(file.read_bytes()).digest()]
     assert proxy.requests[0].method == "CONNECT"
 

@@ -40,7 +40,7 @@ def test_a_slow_taker_gets_every_byte_once(transport, serve, tmp_path, tls, trus
     (tmp_path / "f").write_bytes(CONTENT)
     taken: list[str] = []
     server = serve(slow_reader(taken), tls if secure else None)
-    assert transport.upload("PUT", server.origin, file=tmp_path / "f").status == 200
+    assert transport.upload(server.origin, tmp_path / "f").status == 200
     assert taken == [hashlib.sha256(CONTENT).hexdigest()]
     assert server.connections == 1
 

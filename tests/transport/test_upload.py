@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from apixo_wan_animate.utils.errors import InputError, NotSentError, Stopped, TransportError
+from apixo_wan_animate.utils.transport import Form
 from rawserver import Wire, answering, reply_bytes
 
+FORM = Form("f", "a.mp4", "video/mp4", {})
 OK = reply_bytes(200, b'{"url":"https://x.example/a.mp4"}')
 
 
@@ -26,34 +28,22 @@ def clip(tmp_path: Path) -> Path:
 def test_a_bare_file_is_the_body(transport, serve, clip, loopback):
     server = serve(answering(OK))
     reply = transport.upload(
-        "PUT",
         f"{server.origin}/a.mp4",
-        file=clip,
-        media_type="video/mp4",
-        headers={"X-Token": "t"},
+        clip,
         rule=loopback,
     )
     (asked,) = server.requests
     assert (reply.status, asked.method) == (200, "PUT")
     assert asked.body == clip.read_bytes()
     assert asked.headers["content-length"] == str(clip.stat().st_size)
-    assert asked.headers["content-type"] == "video/mp4"
-    assert asked.headers["x-token"] == "t"
     assert "transfer-encoding" not in asked.headers
 
 
 def test_a_form_holds_the_file_under_the_name_it_is_given(transport, serve, clip, loopback):
     server = serve(answering(OK))
-    transport.upload(
-        "POST",
-        server.origin,
-        file=clip,
-        file_field="files[]",
-        file_name="3f9a.mp4",
-        fields={"time": "24h", "reqtype": "fileupload"},
-        media_type="video/mp4",
-        rule=loopback,
-    )
+    fields = {"time": "24h", "reqtype": "fileupload"}
+    form = Form("files[]", "3f9a.mp4", "video/mp4", fields)
+    transport.upload(server.origin, clip, form=form, rule=loopback)
     (asked,) = server.requests
     assert asked.headers["content-length"] == str(len(asked.body))
     head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
@@ -70,17 +60,16 @@ def test_a_form_holds_the_file_under_the_name_it_is_given(transport, serve, clip
 def test_an_empty_file_goes_up_with_length_zero(transport, serve, tmp_path, loopback):
     (tmp_path / "empty").write_bytes(b"")
     server = serve(answering(OK))
-    transport.upload("PUT", server.origin, file=tmp_path / "empty", rule=loopback)
+    transport.upload(server.origin, tmp_path / "empty", rule=loopback)
     assert server.requests[0].headers["content-length"] == "0"
 
 
 def test_progress_tells_bytes_of_the_file(transport, serve, clip, loopback):
     told: list[tuple[int, int]] = []
     transport.upload(
-        "POST",
         serve(answering(OK)).origin,
-        file=clip,
-        file_field="f",
+        clip,
+        form=FORM,
         progress=lambda sent, total: told.append((sent, total)),
         rule=loopback,
     )
@@ -101,14 +90,14 @@ def test_a_put_whose_connection_broke_is_sent_again_from_the_start(
         wire.send(OK)
 
     server = serve(script)
-    assert transport.upload("PUT", server.origin, file=clip, rule=loopback).status == 200
+    assert transport.upload(server.origin, clip, rule=loopback).status == 200
     sent = hashlib.sha256(server.requests[0].body).digest()
     assert sent == hashlib.sha256(clip.read_bytes()).digest()
 
 
 def test_a_put_to_a_host_in_trouble_is_sent_again(transport, serve, clip, loopback):
     server = serve(answering(reply_bytes(503), OK))
-    assert transport.upload("PUT", server.origin, file=clip, rule=loopback).status == 200
+    assert transport.upload(server.origin, clip, rule=loopback).status == 200
     assert [len(asked.body) for asked in server.requests] == [clip.stat().st_size] * 2
 
 
@@ -124,9 +113,9 @@ def test_a_post_is_not_sent_again(transport, serve, clip, loopback, fault):
     server = serve(script)
     if fault == "reset":
         with pytest.raises(TransportError):
-            transport.upload("POST", server.origin, file=clip, file_field="f", rule=loopback)
+            transport.upload(server.origin, clip, form=FORM, rule=loopback)
     else:
-        reply = transport.upload("POST", server.origin, file=clip, file_field="f", rule=loopback)
+        reply = transport.upload(server.origin, clip, form=FORM, rule=loopback)
         assert reply.status == 503
     assert server.connections == 1
 
@@ -135,7 +124,7 @@ def test_a_post_is_not_sent_again(transport, serve, clip, loopback, fault):
 def test_a_redirect_takes_no_file_elsewhere(transport, serve, clip, loopback, status):
     elsewhere = serve(answering(OK))
     server = serve(answering(reply_bytes(status, b"", Location=elsewhere.origin)))
-    assert transport.upload("PUT", server.origin, file=clip, rule=loopback).status == status
+    assert transport.upload(server.origin, clip, rule=loopback).status == status
     assert elsewhere.connections == 0
 
 
@@ -148,31 +137,31 @@ def test_a_refusal_before_the_end_is_heard(transport, serve, tmp_path, loopback)
         wire.reply(413, b"too large", Connection="close")
         wire.linger()
 
-    assert transport.upload("PUT", serve(script).origin, file=big, rule=loopback).status == 413
+    assert transport.upload(serve(script).origin, big, rule=loopback).status == 413
 
 
 def test_a_place_inside_is_refused(transport, serve, clip, public):
     server = serve(answering(OK))
     with pytest.raises(InputError):
-        transport.upload("PUT", server.origin, file=clip, rule=public)
+        transport.upload(server.origin, clip, rule=public)
     assert server.connections == 0
 
 
 def test_a_place_that_its_owner_configured_may_lie_inside(transport, serve, clip):
-    assert transport.upload("PUT", serve(answering(OK)).origin, file=clip).status == 200
+    assert transport.upload(serve(answering(OK)).origin, clip).status == 200
 
 
 def test_a_host_that_is_not_there_was_not_reached(transport, serve, clip):
     server = serve(answering(OK))
     server.close()
     with pytest.raises(NotSentError):
-        transport.upload("PUT", server.origin, file=clip)
+        transport.upload(server.origin, clip)
 
 
 def test_a_file_that_is_not_there_is_named(transport, serve, tmp_path):
     server = serve(answering(OK))
     with pytest.raises(InputError):
-        transport.upload("PUT", server.origin, file=tmp_path / "none")
+        transport.upload(server.origin, tmp_path / "none")
     assert server.connections == 0
 
 
@@ -187,7 +176,7 @@ def test_a_file_that_shrinks_on_the_way_ends_the_upload(transport, serve, tmp_pa
 
     server = serve(answering(OK))
     with pytest.raises(InputError):
-        transport.upload("PUT", server.origin, file=big, progress=shrink)
+        transport.upload(server.origin, big, progress=shrink)
 
 
 def stuck(wire: Wire) -> None:
@@ -219,7 +208,7 @@ def test_a_stop_is_felt_within_half_a_second(transport, serve, tmp_path, script)
     presser = threading.Thread(target=press)
     presser.start()
     with pytest.raises(Stopped):
-        transport.upload("PUT", server.origin, file=big, stop=stop)
+        transport.upload(server.origin, big, stop=stop)
     assert time.monotonic() - pressed[0] < 0.5
     assert server.connections == 1
     presser.join()
@@ -240,13 +229,7 @@ def test_a_large_file_is_never_whole_in_memory(transport, serve, tmp_path):
     server = serve(swallow)
     tracemalloc.start()
     try:
-        transport.upload("PUT", server.origin, file=big)
+        transport.upload(server.origin, big)
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()
-
-
-def test_send_asks_for_a_deletion(transport, serve):
-    server = serve(answering(reply_bytes(204)))
-    assert transport.send("DELETE", f"{server.origin}/a").status == 204
-    assert server.requests[0].method == "DELETE"

@@ -58,14 +58,12 @@ export function readScripts() {
 export function makeRow(changes = {}) {
   return {
     id: 1,
-    revision: 1,
     state: "collected",
     practice: false,
     task_id: "task-1",
     kind: "replace",
     resolution: "480p",
     prompt: "",
-    seed: 0,
     clip_s: 5.2,
     billable_s: 6,
     created_at: 1000,

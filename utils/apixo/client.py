@@ -21,11 +21,10 @@ from .replies import (
     read_status,
     read_task_id,
 )
-from .request import Submission
+from .request import MODEL, Submission
 
 __all__ = ["ApixoClient", "check_task_id"]
 
-_MODEL = "wan-2-2-animate"
 _SUBMIT_LIMIT_S = 120.0
 """Longer than the service ever needs: an answer that comes late is better than an open fate."""
 
@@ -73,7 +72,7 @@ class ApixoClient:
             ProtocolError: An answer without a usable id; it may have been accepted.
         """
         reply = self._transport.post_once(
-            f"{self._base_url}/generateTask/{_MODEL}",
+            f"{self._base_url}/generateTask/{MODEL}",
             headers=self._headers,
             json_body=submission.body(),
             timeout_s=_SUBMIT_LIMIT_S,
@@ -92,7 +91,7 @@ class ApixoClient:
             TransportError: No usable answer.
         """
         reply = self._transport.get(
-            f"{self._base_url}/statusTask/{_MODEL}",
+            f"{self._base_url}/statusTask/{MODEL}",
             headers=self._headers,
             params={"taskId": check_task_id(task_id)},
             timeout_s=_STATUS_LIMIT_S,

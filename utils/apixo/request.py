@@ -7,7 +7,12 @@ from typing import Any, Literal
 
 from ..errors import InputError, spelled
 
+MODEL = "wan-2-2-animate"
+"""As the addresses of the service name it."""
+
 MAX_SEED = 2**31 - 1
+"""Source: docs/service.md, "Body of the submit"."""
+
 TYPES = ("animate", "replace")
 RESOLUTIONS = ("480p", "720p")
 PROVIDERS = ("key default", "auto", "value", "official")

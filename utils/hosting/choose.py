@@ -9,19 +9,16 @@ from pathlib import Path
 
 from ..addresses import AddressRule, is_loopback, origin_of
 from ..clock import Clock
-from ..errors import InputError, SettingsError
+from ..errors import SettingsError
 from ..settings import Settings
 from ..transport import Transport
 from .bucket import StoreAddress, endpoint_of
 from .host import SETTINGS_PAGE, Host
 from .practice import PracticeHost
+from .published import PublishedFiles
 from .selfserved import PublicAddress, SelfServedHost, runpod_address
-from .shelf import Shelf
 from .store import StoreHost
 from .temporary import TEMPORARY_SERVICES, TemporaryHost
-
-NAMES = ("auto", "store", "self", "temporary", *(s.key for s in TEMPORARY_SERVICES))
-"""What `choose` understands: a way, or one of the temporary hosts alone."""
 
 _NOTHING = (
     "No way to host media is set up yet, and the service reads media from public addresses only. "
@@ -63,26 +60,17 @@ def choose(settings: Settings, name: str, context: HostContext) -> list[Host]:
 
     Args:
         settings: What the owner of this installation has set.
-        name: "auto", or one of `NAMES`.
+        name: "auto", "store", "self" or "temporary".
         context: What hosts need.
 
     Raises:
-        InputError: There is no host of this name.
         SettingsError: It is not configured, or not in full; or nothing is.
     """
-    if name not in NAMES:
-        raise InputError(
-            f"“{name[:40]}” is not a way to host media. Choose one of: {', '.join(NAMES)}."
-        )
     if settings.practice:
         return [_practice(context)]
     if name == "auto":
         return _first_configured(settings, context)
-    if name == "store":
-        return [_store(settings, context)]
-    if name == "self":
-        return [_self_served(settings, context)]
-    return _temporary(settings, name, context)
+    return _WAYS[name](settings, context)
 
 
 def configured(settings: Settings, context: HostContext) -> tuple[str, ...]:
@@ -108,7 +96,7 @@ def _first_configured(settings: Settings, context: HostContext) -> list[Host]:
     ways = configured(settings, context)
     if not ways:
         raise SettingsError(_NOTHING)
-    return [host for way in ways for host in choose(settings, way, context)]
+    return [host for way in ways for host in _WAYS[way](settings, context)]
 
 
 def _rule(settings: Settings, *addresses: str) -> AddressRule:
@@ -129,7 +117,7 @@ def _practice(context: HostContext) -> Host:
     return PracticeHost(context.practice_origin, transport=context.transport, rule=rule)
 
 
-def _store(settings: Settings, context: HostContext) -> Host:
+def _store(settings: Settings, context: HostContext) -> list[Host]:
     if not settings.store:
         raise SettingsError(
             "No object store is configured. Set APIXO_WAN_STORE to a bucket of your own, such as "
@@ -137,13 +125,14 @@ def _store(settings: Settings, context: HostContext) -> Host:
         )
     address = StoreAddress.parse(settings.store)
     endpoint = endpoint_of(address, context.environ)
-    return StoreHost(
+    host = StoreHost(
         address,
         public_url=settings.store_public_url,
         clock=context.clock,
         rule=_rule(settings, settings.store_public_url, endpoint),
         environ=context.environ,
     )
+    return [host]
 
 
 def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
@@ -153,19 +142,19 @@ def _address(settings: Settings, context: HostContext) -> PublicAddress | None:
     return runpod_address(context.environ, port=context.port)
 
 
-def _self_served(settings: Settings, context: HostContext) -> Host:
+def _self_served(settings: Settings, context: HostContext) -> list[Host]:
     address = _address(settings, context)
     if address is None:
         raise SettingsError(
             "This ComfyUI has no public address that Wan Animate knows of. Set "
             f"APIXO_WAN_PUBLIC_URL, or set it on the page {SETTINGS_PAGE}."
         )
-    shelf = Shelf(context.state, context.clock)
+    published = PublishedFiles(context.state, context.clock)
     rule = _rule(settings, address.url)
-    return SelfServedHost(shelf, address, clock=context.clock, rule=rule)
+    return [SelfServedHost(published, address, clock=context.clock, rule=rule)]
 
 
-def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host]:
+def _temporary(settings: Settings, context: HostContext) -> list[Host]:
     if not settings.temporary_host:
         raise SettingsError(
             "The owner of this installation has not agreed to temporary public hosts, and a "
@@ -181,5 +170,7 @@ def _temporary(settings: Settings, name: str, context: HostContext) -> list[Host
             rule=_rule(settings, context.environ.get(service.variable, "").rstrip("/")),
         )
         for service in TEMPORARY_SERVICES
-        if name in {"temporary", service.key}
     ]
+
+
+_WAYS = {"store": _store, "self": _self_served, "temporary": _temporary}

@@ -43,12 +43,11 @@ class PracticeHost:
             HostingError: The practice service does not answer, or not as it should.
             Stopped: `stop` was set.
         """
+        del media_type  # the name's ending says it
         try:
             reply = self._transport.upload(
-                "PUT",
                 f"{self._origin}/upload/{random_name(extension)}",
-                file=file,
-                media_type=media_type,
+                file,
                 progress=progress,
                 stop=stop,
                 rule=self.rule,

@@ -122,7 +122,7 @@ def _check_answer(url: str, probe: Probe, *, ours: bool) -> None:
         raise HostingError(
             f"Reading {redact(url)} gave status {probe.status} instead of a file. {advice}"
         )
-    if _media_type(probe) in _PAGE_TYPES or sniff(probe.first) == "page":
+    if probe.media_type in _PAGE_TYPES or sniff(probe.first) == "page":
         raise HostingError(f"{redact(url)} is a web page, not the file itself. {advice}")
 
 
@@ -155,7 +155,7 @@ def _check_size(url: str, probe: Probe, kind: Kind) -> None:
 
 def _check_format(url: str, probe: Probe, kind: Kind, *, ours: bool) -> list[str]:
     """Refuse what is surely of another kind; the warnings about the rest."""
-    media_type, format_name = _media_type(probe), sniff(probe.first)
+    media_type, format_name = probe.media_type, sniff(probe.first)
     foreign_type = media_type.startswith(_FOREIGN[kind] + _TEXT_TYPES)
     if (format_name and format_name not in _FORMATS[kind]) or (foreign_type and not format_name):
         raise HostingError(
@@ -196,7 +196,3 @@ def _name_warnings(url: str, probe: Probe, kind: Kind, *, format_name: str) -> l
             "the workflow and in ComfyUI's history."
         )
     return warnings
-
-
-def _media_type(probe: Probe) -> str:
-    return (probe.media_type or "").partition(";")[0].strip().lower()

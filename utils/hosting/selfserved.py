@@ -12,10 +12,10 @@ from ..addresses import AddressRule
 from ..clock import Clock
 from ..errors import HostingError
 from .host import HostedFile, Progress
-from .shelf import Shelf
+from .published import PublishedFiles
 
 ROUTE = "/apixo_wan/published/"
-"""Below the public address; a token follows, and `Shelf.answer` answers."""
+"""Below the public address; a token follows, and `PublishedFiles.answer` answers."""
 
 LINK_LIFE_S = 24 * 3600.0
 _LIMIT_BYTES = 2 * 1024**3
@@ -29,12 +29,10 @@ class PublicAddress:
     Attributes:
         url: Its address, without a slash at the end.
         confirmed: Its owner has said that it works, though it cannot be reached from here.
-        found: It was found in the environment, and not typed in by anybody.
     """
 
     url: str
     confirmed: bool = False
-    found: bool = False
 
 
 def runpod_address(environ: Mapping[str, str], *, port: int | None) -> PublicAddress | None:
@@ -45,20 +43,20 @@ def runpod_address(environ: Mapping[str, str], *, port: int | None) -> PublicAdd
     pod_id = environ.get("RUNPOD_POD_ID", "").strip()
     if not port or not _RUNPOD_ID.fullmatch(pod_id):
         return None
-    return PublicAddress(f"https://{pod_id}-{port}.proxy.runpod.net", found=True)
+    return PublicAddress(f"https://{pod_id}-{port}.proxy.runpod.net")
 
 
 class SelfServedHost:
-    """Puts files on the shelf of this ComfyUI and links to them under its public address."""
+    """Publishes files at this ComfyUI and links to them under its public address."""
 
     name = "this ComfyUI"
     limit_bytes = _LIMIT_BYTES
     notice = ""
 
     def __init__(
-        self, shelf: Shelf, address: PublicAddress, *, clock: Clock, rule: AddressRule
+        self, published: PublishedFiles, address: PublicAddress, *, clock: Clock, rule: AddressRule
     ) -> None:
-        self._shelf = shelf
+        self._published = published
         self._address = address
         self._clock = clock
         self.rule = rule
@@ -76,7 +74,7 @@ class SelfServedHost:
     def put(
         self, file: Path, *, media_type: str, extension: str, progress: Progress, stop: Event
     ) -> HostedFile:
-        """Copy a file onto the shelf; the media type follows from the extension.
+        """Publish a copy of a file; the media type follows from the extension.
 
         Raises:
             HostingError: The copy cannot be written.
@@ -85,7 +83,7 @@ class SelfServedHost:
         """
         del media_type
         expires_at = self._clock.now() + LINK_LIFE_S
-        handle = self._shelf.publish(
+        handle = self._published.publish(
             file, extension=extension, expires_at=expires_at, progress=progress, stop=stop
         )
         hosted = self.sign(handle)
@@ -97,21 +95,21 @@ class SelfServedHost:
         return hosted
 
     def sign(self, handle: str) -> HostedFile | None:
-        """A fresh link to a file that is still on the shelf."""
+        """A fresh link to a file that is still published."""
         expires_at = self._clock.now() + LINK_LIFE_S
-        token = self._shelf.token(handle, expires_at=expires_at)
+        token = self._published.token(handle, expires_at=expires_at)
         if token is None:
             return None
         return HostedFile(self._address.url + ROUTE + token, expires_at, self.identity, handle)
 
     def delete(self, hosted: HostedFile) -> None:
-        """Take the file off the shelf.
+        """Take the file away.
 
         Raises:
             HostingError: It cannot be removed.
         """
         try:
-            self._shelf.withdraw(hosted.handle)
+            self._published.withdraw(hosted.handle)
         except OSError as error:
             raise HostingError(
                 f"A published file cannot be removed yet ({error.strerror}). It is served until "

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ..addresses import AddressRule, check_url
 from ..clock import Clock
 from ..errors import HostingError, InputError, TransportError
-from ..transport import Reply, Transport
+from ..transport import Form, Reply, Transport
 from .host import HostedFile, Progress, random_name
 from .sniff import sniff
 
@@ -155,15 +155,13 @@ class TemporaryHost:
             Stopped: `stop` was set.
         """
         expires_at = self._clock.now() + self._service.life_s
+        name = random_name(extension)
+        form = Form(self._service.file_field, name, media_type, self._service.fields)
         try:
             reply = self._transport.upload(
-                "POST",
                 self._base_url + self._service.path,
-                file=file,
-                fields=self._service.fields,
-                file_field=self._service.file_field,
-                file_name=random_name(extension),
-                media_type=media_type,
+                file,
+                form=form,
                 progress=progress,
                 stop=stop,
                 rule=self.rule,

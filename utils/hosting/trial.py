@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event
 
 from ..addresses import redact
-from ..clock import Clock
 from ..errors import WanAnimateError
 from ..transport import Transport
 from .host import Host
@@ -28,33 +27,29 @@ class HostReport:
         works: A file could be put there and read back.
         text: What happened, and what to do where it does not work.
         warnings: What to know besides.
-        seconds: How long it took.
     """
 
     host: str
     works: bool
     text: str
     warnings: tuple[str, ...]
-    seconds: float
 
 
-def try_host(host: Host, *, transport: Transport, clock: Clock, temp: Path) -> HostReport:
+def try_host(host: Host, *, transport: Transport, temp: Path) -> HostReport:
     """Put a grey picture of 16 × 16 px at a host, read it back, and take it away again.
 
     Args:
         host: What is tried.
         transport: Reads the link back.
-        clock: Measures.
         temp: Where the picture may lie for that time.
     """
-    began = clock.monotonic()
     warnings: tuple[str, ...] = ()
     try:
         placed = _place_picture(host, transport=transport, temp=temp)
         works, text, warnings = True, _told(placed), placed.warnings
     except WanAnimateError as error:
         works, text = False, str(error)
-    return HostReport(host.name, works, text, warnings, clock.monotonic() - began)
+    return HostReport(host.name, works, text, warnings)
 
 
 def _place_picture(host: Host, *, transport: Transport, temp: Path) -> Placed:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..billing import MOST_BILLED_S
 from ..clock import Clock
 from ..errors import InputError, LedgerError
 from .database import Database
@@ -94,7 +95,14 @@ class Ledger(LedgerReader):
             return self._insert(db, new, state=State.PREPARING), True
 
     def admit_typed(self, new: NewTask, task_id: str) -> tuple[TaskRow, bool]:
-        """The row of a task id that somebody typed in, made where there is none."""
+        """The row of a task id that somebody typed in, made where there is none.
+
+        Returns:
+            The row, and whether it was made.
+
+        Raises:
+            LedgerError: The ledger cannot be written.
+        """
         with self._database.write(durable=True) as db:
             found = db.execute(
                 "SELECT * FROM tasks WHERE origin = ? AND task_id = ?", (new.origin, task_id)
@@ -332,10 +340,10 @@ class Ledger(LedgerReader):
                 )
             db.execute(
                 "INSERT INTO forgotten (sending_at, billable_s, resolution) "
-                "SELECT sending_at, coalesce(billable_s, 120), resolution FROM tasks "
+                "SELECT sending_at, coalesce(billable_s, ?), resolution FROM tasks "
                 "WHERE id = ? AND practice = 0 AND sending_at IS NOT NULL "
                 "AND state NOT IN ('preparing', 'refused', 'abandoned')",
-                (row_id,),
+                (MOST_BILLED_S, row_id),
             )
             db.execute("DELETE FROM tasks WHERE id = ?", (row_id,))
             db.execute("DELETE FROM needs WHERE row_id = ?", (row_id,))

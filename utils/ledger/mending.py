@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import LedgerError
+from ..replacing import sync
 from .salvage import Salvaged, salvage
 
 NOTICE_FILE = "ledger.notice.txt"
@@ -92,7 +93,7 @@ def mend(path: Path, migrations: Sequence[str]) -> str:
             copy = Path(work) / path.name
             _copy_with_logs(kept, copy)
             found = salvage(copy, building)
-        _sync(building)
+        sync(building)
         notice = describe(found, kept=kept.name)
         _write_notice(path.with_name(NOTICE_FILE), notice)
         building.replace(_named(path, "ready"))
@@ -185,7 +186,7 @@ def _copy_with_logs(source: Path, target: Path) -> None:
                 _beside(target, ending).chmod(0o600)
     if not target.exists():  # only the log is left
         target.touch(0o600)
-    _sync(target)
+    sync(target)
 
 
 def _take_place(path: Path) -> None:
@@ -204,8 +205,3 @@ def _take_place(path: Path) -> None:
 def _write_notice(path: Path, text: str) -> None:
     earlier = path.read_text(encoding="utf-8") + "\n" if path.exists() else ""
     path.write_text(earlier + text, encoding="utf-8")
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())

@@ -57,8 +57,8 @@ class LedgerReader:
         with self._database.read() as db:
             return int(db.execute("SELECT count(*) FROM tasks").fetchone()[0])
 
-    def changed_since(self, revision: int, *, limit: int = 1000) -> list[TaskRow]:
-        """Rows that changed after a revision, oldest change first."""
+    def changed_since(self, revision: int, *, limit: int) -> list[TaskRow]:
+        """The first rows that changed after a revision, oldest change first."""
         return self._some("revision > ? ORDER BY revision LIMIT ?", revision, limit)
 
     def in_states(self, states: Iterable[State], *, owner: str | None = None) -> list[TaskRow]:

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from ..billing import MOST_BILLED_S
 from ..errors import LimitError
 from .database import Database
 from .rows import TaskRow
 from .states import SPENT, State
-
-MOST_BILLED_S = 120
-"""A clip of unknown length may cost this much. Source: docs/service.md, "Money"; 2026-11-23."""
 
 _NEVER = float(2**62)
 
@@ -35,7 +33,6 @@ class Spent:
     day: date
     resolution: str
     seconds: int
-    tasks: int
 
 
 def local_day(now: float) -> tuple[float, float]:
@@ -84,13 +81,12 @@ class Spending:
 
     def by_day(self, *, start: float, end: float) -> list[Spent]:
         """The same by local day and resolution, oldest first."""
-        sums: dict[tuple[date, str], list[int]] = {}
+        sums: dict[tuple[date, str], int] = {}
         for sending_at, seconds, resolution in self._bought(start, end):
             day = datetime.fromtimestamp(sending_at).date()
-            sums.setdefault((day, resolution), []).append(seconds)
+            sums[day, resolution] = sums.get((day, resolution), 0) + seconds
         return [
-            Spent(day=day, resolution=resolution, seconds=sum(parts), tasks=len(parts))
-            for (day, resolution), parts in sorted(sums.items())
+            Spent(day, resolution, seconds) for (day, resolution), seconds in sorted(sums.items())
         ]
 
     def usual_s(self, kind: str, *, resolution: str, billable_s: int) -> tuple[float, float] | None:

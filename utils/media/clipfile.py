@@ -41,7 +41,6 @@ class EncodedClip:
         frame_count: How many pictures.
         duration_s: Their length in seconds.
         size_bytes: Of the whole file.
-        has_sound: Whether it has a sound track.
         remuxed: Whether its pictures are the source's own packets, unchanged.
         warnings: One sentence for each thing that the user should know.
     """
@@ -52,6 +51,5 @@ class EncodedClip:
     frame_count: int
     duration_s: float
     size_bytes: int
-    has_sound: bool
     remuxed: bool
     warnings: tuple[str, ...] = ()

@@ -38,16 +38,12 @@ class Decoded:
         frames: Shape (T, H, W, 3), float32, 0…1, on the CPU, contiguous.
         sound: Starts with the first frame and ends with the last at the latest; or None.
         frame_rate: Frames per second of `frames`.
-        source_rate: Frames per second of the file, before every nth was taken.
-        variable: Whether the file's own rate varied and was laid out to `source_rate`.
         note: What the user should know, in whole sentences; mostly empty.
     """
 
     frames: Tensor
     sound: Sound | None
     frame_rate: Fraction
-    source_rate: Fraction
-    variable: bool
     note: str
 
 
@@ -254,7 +250,7 @@ class _Filling:
         side = self._wish.selection.longest_side
         geometry = geometry_of(self._file.picture, frame, longest_side=side)
         count, size = len(self._plan.slots), geometry.size
-        what = f"The {count} frames of {size.width}×{size.height}"
+        what = f"The {count} frames of {size}"
         reservation = self._stack.enter_context(reserve(bytes_of(count, geometry), what=what))
         return FrameStore(count, geometry=geometry, reservation=reservation)
 
@@ -288,8 +284,6 @@ def _result(wish: _Wish, plan: Plan, attempt: _Attempt) -> Decoded:
         frames=attempt.frames[:count],
         sound=_shortened(attempt.sound, count / plan.frame_rate),
         frame_rate=plan.frame_rate,
-        source_rate=plan.timeline.rate,
-        variable=plan.timeline.variable,
         note=note,
     )
 

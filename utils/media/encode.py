@@ -172,7 +172,6 @@ class _Writer:
             frame_count=self._done,
             duration_s=float(self._done / rate),
             size_bytes=size_bytes,
-            has_sound=pcm is not None,
             remuxed=False,
             warnings=self._warnings(),
         )
@@ -226,8 +225,7 @@ class _Writer:
         own = self._footage.size
         if self._size.width * self._size.height > (own.width + 1) * (own.height + 1):
             found.append(
-                f"The clip was enlarged from {own.width}×{own.height} to "
-                f"{self._size.width}×{self._size.height} px, the minimum for the service."
+                f"The clip was enlarged from {own} to {self._size} px, the minimum for the service."
             )
         if self._crf != self._options.crf:
             found.append(

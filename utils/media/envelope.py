@@ -42,7 +42,7 @@ def picture_size(size: Size) -> Size:
     _check_aspect("picture", size)
     if min(size.width, size.height) < SIDE_LEAST_PX:
         raise InputError(
-            f"The picture is {_spell(size)}; the shorter side must have at least "
+            f"The picture is {size} px; the shorter side must have at least "
             f"{SIDE_LEAST_PX} px. Use a larger picture, or scale this one up."
         )
     longer = max(size.width, size.height)
@@ -66,7 +66,7 @@ def clip_size(size: Size, *, max_pixels: int | None = None) -> Size:
     shorter, longer = sorted((size.width, size.height))
     if shorter < CLIP_SIDE_ENLARGED_PX:
         raise InputError(
-            f"The clip is {_spell(size)}; the shorter side should have at least "
+            f"The clip is {size} px; the shorter side should have at least "
             f"{SIDE_LEAST_PX} px, and clips of {CLIP_SIDE_ENLARGED_PX} to {SIDE_LEAST_PX - 1} px "
             "are enlarged. Use a larger clip."
         )
@@ -128,15 +128,11 @@ def _check_aspect(what: str, size: Size) -> None:
     shorter, longer = sorted((size.width, size.height))
     if shorter <= 0:
         raise InputError(
-            f"The {what} is {_spell(size)} and has no pixels; at least "
+            f"The {what} is {size} px and has no pixels; at least "
             f"{SIDE_LEAST_PX}×{SIDE_LEAST_PX} is needed. Connect a real {what}."
         )
     if longer > LONGER_SIDE_MOST * shorter:
         raise InputError(
-            f"The {what} is {_spell(size)}, an aspect ratio of {longer / shorter:.2f}:1; the "
+            f"The {what} is {size} px, an aspect ratio of {longer / shorter:.2f}:1; the "
             f"service takes at most {LONGER_SIDE_MOST}:1. Crop it, or pad its short side."
         )
-
-
-def _spell(size: Size) -> str:
-    return f"{size.width}×{size.height} px"

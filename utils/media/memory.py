@@ -53,15 +53,12 @@ def reserved_bytes() -> int:
 
 
 @contextmanager
-def reserve(
-    needed_bytes: int, *, what: str = "The frames", advice: str = ""
-) -> Generator[Reservation, None, None]:
+def reserve(needed_bytes: int, *, what: str = "The frames") -> Generator[Reservation, None, None]:
     """Speak for memory while it is being filled.
 
     Args:
         needed_bytes: What will be allocated.
         what: The subject of the error's first sentence, capitalised, plural.
-        advice: The error's second sentence; empty for a general one.
 
     Yields:
         The reservation, to be told of what is filled.
@@ -73,7 +70,7 @@ def reserve(
     with _lock:
         free = _free_bytes()
         if needed_bytes > free:
-            raise _short(needed_bytes, free, what=what, advice=advice)
+            raise _short(needed_bytes, free, what=what)
         _reserved.add(reservation)
     try:
         yield reservation
@@ -87,8 +84,8 @@ def gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 10**8 else f"{size_bytes / 1e6:.0f} MB"
 
 
-def _short(needed: int, free: int, *, what: str, advice: str) -> MemoryShortError:
-    advice = advice or (
+def _short(needed: int, free: int, *, what: str) -> MemoryShortError:
+    advice = (
         f"Take fewer or smaller frames, so that they fit in {gigabytes(free)}, or free up "
         f"{gigabytes(needed - free)} more."
     )

@@ -148,7 +148,4 @@ def _stretched(mask: Tensor, size: Size) -> Tensor:
 
 
 def _scaled_sentence(before: Size, after: Size) -> str:
-    return (
-        f"The picture was scaled from {before.width}×{before.height} to "
-        f"{after.width}×{after.height} px to fit the service's limits."
-    )
+    return f"The picture was scaled from {before} to {after} px to fit the service's limits."

@@ -59,10 +59,6 @@ class Plan:
         """Whether the file's last frame is wanted."""
         return bool(self.timeline.shown[self.slots[-1]] == self.timeline.shown[-1])
 
-    def second_of(self, stamp: int) -> float:
-        """When a frame is shown, counted from the clip's first."""
-        return float(stamp * self.timeline.time_base - self.timeline.start_s)
-
 
 def make_plan(
     timeline: Timeline,

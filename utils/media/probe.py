@@ -8,32 +8,15 @@ from io import BytesIO
 from pathlib import Path
 
 import av
-from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
 from ..errors import DecodeError
-from .colour import Matrix, colour_of
 from .container import OpenClip
-from .geometry import geometry_of, square_size
+from .geometry import geometry_of
 from .reader import Reader
 from .scan import Scan, rates_of, scan
 from .types import Size
 from .wholeness import missing_bytes
-
-
-@dataclass(frozen=True)
-class SoundInfo:
-    """The sound of a file.
-
-    Attributes:
-        codec: FFmpeg's name of it, such as "aac".
-        sample_rate_hz: Samples per second and channel.
-        channels: How many.
-    """
-
-    codec: str
-    sample_rate_hz: int
-    channels: int
 
 
 @dataclass(frozen=True)
@@ -42,37 +25,19 @@ class ClipInfo:
 
     Attributes:
         container: FFmpeg's names of the format, such as "mov,mp4,m4a,3gp,3g2,mj2".
-        codec: FFmpeg's name, such as "h264".
-        pixel_format: FFmpeg's name, such as "yuv420p".
-        bit_depth: Bits of one component.
         size: As shown: turned, with square pixels.
-        coded_size: As stored.
-        rotation: Degrees against the clock by which a frame must be turned: 0, 90, 180 or 270.
-        square_pixels: Whether the stored pixels are square.
         frame_rate: Frames per second; the rate of the grid where it varies.
         frame_count: How many frames are shown; None where the header does not say.
         duration_s: How long the picture lasts.
-        constant_rate: Whether the frames come evenly; None where that was not looked at.
-        matrix: The colour matrix by which the frames are read.
-        full_range: Whether black is stored as 0, not 16.
-        sound: The sound that would be decoded, or None.
+        has_sound: Whether there is sound that would be decoded.
     """
 
     container: str
-    codec: str
-    pixel_format: str
-    bit_depth: int
     size: Size
-    coded_size: Size
-    rotation: int
-    square_pixels: bool
     frame_rate: Fraction
     frame_count: int | None
     duration_s: float
-    constant_rate: bool | None
-    matrix: Matrix
-    full_range: bool
-    sound: SoundInfo | None
+    has_sound: bool
 
 
 def probe(source: Path | BytesIO, *, exact: bool = False) -> ClipInfo:
@@ -80,7 +45,7 @@ def probe(source: Path | BytesIO, *, exact: bool = False) -> ClipInfo:
 
     Args:
         source: A path, or the file's content.
-        exact: Read every packet, so that count, duration and constancy are facts, not claims.
+        exact: Read every packet, so that count and duration are facts, not claims.
 
     Raises:
         DecodeError: The file is absent, or not a clip.
@@ -137,35 +102,22 @@ def _first_frame(file: OpenClip) -> VideoFrame:
 
 
 def _info(file: OpenClip, frame: VideoFrame, found: Scan | None) -> ClipInfo:
-    stream = file.picture
-    geometry = geometry_of(stream, frame)
-    coded = Size(frame.width, frame.height)
-    colour = colour_of(frame)
-    rate, count, duration_s, constant = _timing(file, found)
+    rate, count, duration_s = _timing(file, found)
     return ClipInfo(
         container=file.container.format.name,
-        codec=stream.codec_context.name,
-        pixel_format=frame.format.name,
-        bit_depth=max(component.bits for component in frame.format.components),
-        size=geometry.size,
-        coded_size=coded,
-        rotation=90 * geometry.turns,
-        square_pixels=square_size(coded, stream.sample_aspect_ratio) == coded,
+        size=geometry_of(file.picture, frame).size,
         frame_rate=rate,
         frame_count=count,
         duration_s=duration_s,
-        constant_rate=constant,
-        matrix=colour.matrix,
-        full_range=colour.full,
-        sound=_sound_info(file.sound),
+        has_sound=file.sound is not None,
     )
 
 
-def _timing(file: OpenClip, found: Scan | None) -> tuple[Fraction, int | None, float, bool | None]:
+def _timing(file: OpenClip, found: Scan | None) -> tuple[Fraction, int | None, float]:
     if found is not None and found.count:
         timeline = found.timeline(file.picture)
         count = len(timeline.shown)
-        return timeline.rate, count, float(count / timeline.rate), not timeline.variable
+        return timeline.rate, count, float(count / timeline.rate)
     stream = file.picture
     rate = next(iter(rates_of(stream)), Fraction(25))
     if stream.duration and stream.time_base:
@@ -174,11 +126,4 @@ def _timing(file: OpenClip, found: Scan | None) -> tuple[Fraction, int | None, f
         duration_s = file.container.duration / av.time_base
     else:
         duration_s = float(stream.frames / rate)
-    return rate, stream.frames or None, duration_s, None
-
-
-def _sound_info(stream: AudioStream | None) -> SoundInfo | None:
-    if stream is None:
-        return None
-    context = stream.codec_context
-    return SoundInfo(context.name, stream.sample_rate or 0, len(stream.layout.channels))
+    return rate, stream.frames or None, duration_s

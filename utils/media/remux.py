@@ -194,7 +194,6 @@ class _Copy:
             frame_count=total,
             duration_s=float(self._fit.length_s),
             size_bytes=target.stat().st_size,
-            has_sound=own is not None or pcm is not None,
             remuxed=True,
         )
 

@@ -101,7 +101,11 @@ class FrameStore:
 
 
 def allocate(count: int, geometry: Geometry) -> FrameMemory:
-    """One array of unwritten frames."""
+    """One array of unwritten frames.
+
+    Raises:
+        MemoryShortError: The system refuses so much.
+    """
     try:
         return FrameMemory.floats((count, geometry.size.height, geometry.size.width, _CHANNELS))
     except MemoryError as error:

@@ -53,9 +53,7 @@ def take(
     rate = clip.frame_rate / slots.step
     end = min(slots[-1] + slots.step, total)
     sound = _span(clip.sound, slots.start / clip.frame_rate, (end - slots.start) / clip.frame_rate)
-    return Decoded(
-        frames, sound, frame_rate=rate, source_rate=clip.frame_rate, variable=False, note=""
-    )
+    return Decoded(frames, sound, frame_rate=rate, note="")
 
 
 def _scaled(
@@ -63,7 +61,7 @@ def _scaled(
 ) -> Tensor:
     count, channels = frames.shape[0], frames.shape[3]
     needed_bytes = count * target.height * target.width * channels * 4
-    what = f"The {count} frames of {target.width}×{target.height}"
+    what = f"The {count} frames of {target}"
     with reserve(needed_bytes, what=what) as reservation:
         result = torch.empty((count, target.height, target.width, channels))
         for index in range(count):

@@ -17,6 +17,9 @@ class Size:
     width: int
     height: int
 
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}"
+
 
 @dataclass(frozen=True)
 class Sound:

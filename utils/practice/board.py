@@ -15,6 +15,9 @@ PROCESSING = "processing"
 SUCCESS = "success"
 FAILED = "failed"
 
+TASK_PREFIX = "practice-"
+"""Every task id begins with it."""
+
 _MOST_TASKS = 20_000
 
 
@@ -53,7 +56,7 @@ class Board:
         with self._lock:
             if self._unfinished >= most_unfinished:
                 return None
-            task = PracticeTask(f"practice-{secrets.token_hex(12)}", order, now_ms)
+            task = PracticeTask(f"{TASK_PREFIX}{secrets.token_hex(12)}", order, now_ms)
             self._tasks[task.task_id] = task
             self._unfinished += 1
             self._forget_oldest()

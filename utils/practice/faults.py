@@ -116,11 +116,9 @@ def instead(
     return _answering(status, body, html=html, headers=headers, act=False)
 
 
-def replaced(
-    status: int, body: object, *, html: bool = False, headers: dict[str, str] | None = None
-) -> Fault:
+def replaced(status: int, body: object, *, html: bool = False) -> Fault:
     """The request is acted on, but this is answered."""
-    return _answering(status, body, html=html, headers=headers, act=True)
+    return _answering(status, body, html=html, headers=None, act=True)
 
 
 def edited(edit: Callable[[dict[str, Any]], object]) -> Fault:

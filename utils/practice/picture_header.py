@@ -29,7 +29,7 @@ def check_picture_header(data: bytes) -> Size:
         raise DecodeError("The character is not a picture. Send a PNG, JPEG or WebP.")
     if size.width * size.height > MOST_PIXELS:
         raise DecodeError(
-            f"The character is {size.width}×{size.height} px; {MOST_PIXELS:,} pixels are the "
+            f"The character is {size} px; {MOST_PIXELS:,} pixels are the "
             "most that is read. Send a smaller picture."
         )
     return size

@@ -85,10 +85,6 @@ class PracticeService:
         """What was on the wire."""
         return self._routes.counts
 
-    def running(self) -> bool:
-        """Whether it serves."""
-        return self._running
-
     def tasks(self) -> list[PracticeTask]:
         """Every task that it accepted, oldest first."""
         return self._board.all()

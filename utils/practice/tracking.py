@@ -75,7 +75,12 @@ def stand(thumb: Thumb, count: int, frame_rate_fps: float) -> Tracked:
 
 
 def smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Smoothed along time without a lag; `sigma` in frames."""
+    """Smoothed along time without a lag.
+
+    Args:
+        values: One a frame, shape (T,).
+        sigma: Width of the bell, in frames.
+    """
     sigma = max(0.5, sigma)
     reach = min(len(values) - 1, round(sigma * 3))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

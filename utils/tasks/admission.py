@@ -14,6 +14,7 @@ from ..ledger.rows import NewTask, TaskRow
 from ..ledger.states import State
 from ..media.mux import save_sound
 from ..media.types import FileClip, FramesClip
+from ..practice.board import TASK_PREFIX
 from ..settings import Settings
 from ..unexpected import as_ours
 from .desk import Desk
@@ -25,7 +26,6 @@ from .jobs import JobTable
 from .neighbours import Neighbours
 from .poll import task_failed
 from .prepare import Preparer
-from .remote import PRACTICE_PREFIX
 from .request import Request
 from .settle import CALLBACK_PATH
 from .submit import unknown_fate
@@ -81,7 +81,7 @@ class Admission:
     def __init__(self, desk: Desk, stages: Stages) -> None:
         self._desk = desk
         self._stages = stages
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
         # A row of ours and its job appear together.
         self._admitting = threading.Lock()
 
@@ -176,7 +176,7 @@ class Admission:
     def _refuse_strange_id(self, task_id: str, settings: Settings) -> None:
         # A practice service that is named as the base address is met as any other.
         named = is_loopback(settings.base_url) and not settings.practice
-        if task_id.startswith(PRACTICE_PREFIX) and not named:
+        if task_id.startswith(TASK_PREFIX) and not named:
             raise InputError(
                 f"{task_id} is a practice task from another installation or from long ago. "
                 "Practice tasks end with the ComfyUI that made them; run the request again."
@@ -205,9 +205,7 @@ class Admission:
             self._stages.inherit()
             self._look_again(row, watch, wish)
         else:
-            self._stages.neighbours.add(
-                row, watch, meet=lambda _: self._look_again(row, watch, wish)
-            )
+            self._stages.neighbours.add(row, watch, meet=lambda: self._look_again(row, watch, wish))
 
     def _join_own(self, row: TaskRow, watch: Watch, wish: Wish | None) -> None:
         job = self._stages.table.get(row.id)

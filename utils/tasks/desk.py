@@ -16,7 +16,7 @@ from .agenda import Agenda, RequestBudget
 from .job import Job
 from .pool import Pool
 from .remote import Remotes
-from .shelf import UploadShelf
+from .upload_cache import UploadCache
 
 SOUNDS = "sounds"
 THUMBNAILS = "thumbnails"
@@ -44,7 +44,7 @@ class Desk:
     transport: Transport
     clock: Clock
     ledger: Ledger
-    shelf: UploadShelf
+    uploads: UploadCache
     pool: Pool
     agenda: Agenda
     budget: RequestBudget
@@ -60,8 +60,3 @@ class Desk:
     def sounds(self) -> Path:
         """Sound that may have to be put back into results."""
         return self.folders.state / SOUNDS
-
-    @property
-    def thumbnails(self) -> Path:
-        """Small pictures of characters."""
-        return self.folders.state / THUMBNAILS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Event
 
-from ..apixo.billing import LEAST_BILLED_S, MOST_BILLED_S, billable_seconds
+from ..billing import LEAST_BILLED_S, MOST_BILLED_S, billable_seconds
 from ..errors import Stopped, WanAnimateError
 from ..hosting.prove import prove_readable
 from ..ledger.spending import Spending, local_day
@@ -53,7 +53,7 @@ class Estimator:
     def __init__(self, desk: Desk, spending: Spending) -> None:
         self._desk = desk
         self._spending = spending
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
 
     def estimate(self, request: Request, *, stop: Event) -> Estimate:
         """Check a request as a run would, up to the first upload.
@@ -89,8 +89,8 @@ class Estimator:
             return self._proved(character.url, settings, kind="picture", stop=stop)
         size = check_picture(character.image, mask=character.mask)
         own = Size(int(character.image.shape[1]), int(character.image.shape[0]))
-        scaled = "" if size == own else f", sent as {_spell(size)}"
-        return f"character: {_spell(own)}{scaled}"
+        scaled = "" if size == own else f", sent as {size}"
+        return f"character: {own}{scaled}"
 
     def _motion(
         self, request: Request, settings: Settings, report: _Report, *, stop: Event
@@ -98,7 +98,7 @@ class Estimator:
         motion = request.motion
         if isinstance(motion, UrlMotion):
             report.add(self._proved(motion.url, settings, kind="clip", stop=stop))
-            ours = self._desk.shelf.behind(motion.url)
+            ours = self._desk.uploads.behind(motion.url)
             rule = self._desk.remotes.rule(practice=settings.practice)
             known = ours[1] if ours else motion.duration_s
             clip_s = known or length_of(self._desk.transport, motion.url, rule, stop=stop)
@@ -110,8 +110,8 @@ class Estimator:
             return clip_s
         size, clip_s, what = _measured(motion)
         sent = clip_size(size, max_pixels=PIXELS[request.options.resolution])
-        scaled = "" if sent == size else f", sent as {_spell(sent)}"
-        report.add(f"motion: {what}, {_spell(size)}{scaled}, {clip_s:.2f} s")
+        scaled = "" if sent == size else f", sent as {sent}"
+        report.add(f"motion: {what}, {size}{scaled}, {clip_s:.2f} s")
         return clip_s
 
     def _proved(self, url: str, settings: Settings, *, kind: str, stop: Event) -> str:
@@ -223,10 +223,5 @@ def _measured(motion: FramesClip | FileClip) -> tuple[Size, float, str]:
 def _dollars(seconds: int, request: Request, settings: Settings) -> Decimal | None:
     if settings.practice:
         return Decimal(0)
-    prices = {"480p": settings.price_480p, "720p": settings.price_720p}
-    price = prices[request.options.resolution]
+    price = settings.prices[request.options.resolution]
     return None if price is None else price * seconds
-
-
-def _spell(size: Size) -> str:
-    return f"{size.width}×{size.height}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import threading
@@ -31,6 +30,7 @@ from ..ledger.rows import TaskRow
 from ..ledger.states import State
 from ..media.mux import add_sound
 from ..media.probe import ClipInfo, verify
+from ..replacing import sync
 from ..transport import RefusedLinkError
 from ..unexpected import as_ours, report
 from .agenda import Entry
@@ -195,7 +195,7 @@ class Fetcher:
         try:
             info, warning = self._give_sound(row, part, voiced, info=info)
             whole = voiced if voiced.exists() else part
-            _sync(whole)
+            sync(whole)  # before the ledger says that it is there
             file = _put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
@@ -223,7 +223,7 @@ class Fetcher:
             TransportError: The disk is full.
         """
         sound = self._desk.sounds / row.sound
-        if not (row.keep_sound and info.sound is None and row.sound and sound.is_file()):
+        if not (row.keep_sound and not info.has_sound and row.sound and sound.is_file()):
             return info, ""
         _room(part.parent, needed_bytes=part.stat().st_size)
         try:
@@ -358,9 +358,3 @@ def _put_in_place(part: Path, file: Path) -> Path:
         file = file.with_stem(f"{file.stem}_{secrets.token_hex(2)}")
         part.replace(file)
     return file
-
-
-def _sync(file: Path) -> None:
-    """Onto the disk, before the ledger says that it is there."""
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from ..apixo.request import WanOptions
+from ..apixo.request import MODEL, WanOptions
 from ..ledger.rows import PRACTICE_ORIGIN
-
-MODEL = "wan-2-2-animate"
 
 
 def fingerprint(origin: str, options: WanOptions, *, character: str, motion: str) -> str:

@@ -34,9 +34,9 @@ from .remote import Remotes
 from .request import Request
 from .settle import Settler
 from .sharing import Sharer
-from .shelf import UploadShelf
 from .submit import Submitter
 from .tidy import Tidy
+from .upload_cache import UploadCache
 from .watch import shutting_down
 
 REQUESTS_PER_MINUTE = 1500
@@ -123,7 +123,7 @@ class House:
             transport=ground.transport,
             clock=ground.clock,
             ledger=Ledger(self._database, ground.clock, owner=self._ownership.name),
-            shelf=UploadShelf(self._database, ground.clock),
+            uploads=UploadCache(self._database, ground.clock),
             pool=ground.pool,
             agenda=ground.agenda,
             budget=RequestBudget(ground.clock, per_minute=REQUESTS_PER_MINUTE, burst=REQUEST_BURST),
@@ -284,7 +284,7 @@ class House:
     def _clear_up(self) -> None:
         for owner in self._ownership.sweep():
             self._clear_after(owner)
-        self.desk.shelf.sweep()
+        self.desk.uploads.sweep()
         for row in self.desk.ledger.in_states({State.UNKNOWN}):
             if row.practice:  # its service ended with the process that had it
                 self.desk.ledger.lose(row)

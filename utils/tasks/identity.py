@@ -11,7 +11,7 @@ from ..media.digest import clip_digest, picture_digest
 from ..media.types import FramesClip
 from .parts import Medium
 from .request import PictureCharacter, UrlCharacter, UrlMotion
-from .shelf import UploadShelf
+from .upload_cache import UploadCache
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Identifier:
     """Works out digests; the same tensor wanted by several at once is read once.
 
     Args:
-        shelf: Knows which links are ours, and what lies behind them.
+        uploads: Knows which links are ours, and what lies behind them.
     """
 
-    def __init__(self, shelf: UploadShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, uploads: UploadCache) -> None:
+        self._uploads = uploads
         self._lock = threading.Lock()
         self._flights: dict[Hashable, _Flight] = {}
 
@@ -62,7 +62,7 @@ class Identifier:
             Stopped: `stop` was set.
         """
         if isinstance(medium, (UrlCharacter, UrlMotion)):
-            behind = self._shelf.behind(medium.url)
+            behind = self._uploads.behind(medium.url)
             if behind is not None:
                 return Identity("", behind[0], behind[0])
             shown = medium.url if is_plain(medium.url) else redact(medium.url)

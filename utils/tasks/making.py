@@ -27,8 +27,8 @@ from ..unexpected import as_ours, report
 from .desk import Desk
 from .parts import LEAST_LIFE_S, Hosted, Part
 from .request import PictureCharacter, UrlCharacter, UrlMotion
-from .shelf import FIRST_BYTES, Shelved
 from .thumbnail import write_thumbnail
+from .upload_cache import FIRST_BYTES, CachedUpload
 from .watch import Progress
 
 PIXELS = {"480p": 832 * 480, "720p": 1280 * 720}
@@ -110,7 +110,7 @@ class PartMaker:
         """Read a medium at its address, before it costs anything."""
         medium = part.medium
         assert isinstance(medium, (UrlCharacter, UrlMotion))  # noqa: S101 - for the type checker
-        ours = self._desk.shelf.behind(medium.url)
+        ours = self._desk.uploads.behind(medium.url)
         rule = self._desk.remotes.rule(practice=part.key.purpose.practice)
         if ours is not None:  # our own host may be one in the house
             rule = replace(rule, exempt=rule.exempt | {origin_of(medium.url)})
@@ -153,43 +153,43 @@ class PartMaker:
 
     def _find(self, part: Part, hosts: Sequence[Host]) -> Placed | None:
         for host in hosts:
-            shelved = self._desk.shelf.claim(
+            cached = self._desk.uploads.claim(
                 part.key.upload, host.identity, rows=_rows(part), shared=part.key.purpose.shared
             )
-            if shelved is None:
+            if cached is None:
                 continue
-            fresh = self._fresh(shelved, host)
-            if fresh is not None and self._is_there(part, shelved, fresh=fresh, host=host):
-                self._shelve(part, replace(shelved, hosted=fresh))
+            fresh = self._fresh(cached, host)
+            if fresh is not None and self._is_there(part, cached, fresh=fresh, host=host):
+                self._keep(part, replace(cached, hosted=fresh))
                 return Placed(fresh, host, ())
-            self._desk.shelf.drop(part.key.upload, host.identity)
+            self._desk.uploads.drop(part.key.upload, host.identity)
         return None
 
-    def _shelve(self, part: Part, shelved: Shelved) -> None:
-        self._desk.shelf.keep(
-            shelved,
+    def _keep(self, part: Part, cached: CachedUpload) -> None:
+        self._desk.uploads.keep(
+            cached,
             source_digest=part.key.source,
             rows=_rows(part),
             shared=part.key.purpose.shared,
         )
 
-    def _fresh(self, shelved: Shelved, host: Host) -> HostedFile | None:
+    def _fresh(self, cached: CachedUpload, host: Host) -> HostedFile | None:
         """A link that lives long enough, signed anew where that is possible."""
         until = self._desk.clock.now() + LEAST_LIFE_S
-        hosted = shelved.hosted
+        hosted = cached.hosted
         if hosted.url and (hosted.expires_at is None or hosted.expires_at > until):
             return hosted
         return host.sign(hosted.handle) if hosted.handle else None
 
-    def _is_there(self, part: Part, shelved: Shelved, *, fresh: HostedFile, host: Host) -> bool:
+    def _is_there(self, part: Part, cached: CachedUpload, *, fresh: HostedFile, host: Host) -> bool:
         try:
             prove_readable(
                 fresh.url,
                 transport=self._desk.transport,
                 rule=host.rule,
                 expected=Expected(
-                    shelved.size_bytes,
-                    shelved.first_bytes,
+                    cached.size_bytes,
+                    cached.first_bytes,
                     may_be_unreachable=host.may_be_unreachable,
                 ),
                 kind="picture" if isinstance(part.medium, PictureCharacter) else "clip",
@@ -251,7 +251,7 @@ class PartMaker:
         part = work.part
         try:
             placed = work.found or self._put(work)
-            shelved = self._desk.shelf.find(part.key.upload, placed.hosted.host)
+            cached = self._desk.uploads.find(part.key.upload, placed.hosted.host)
             self._end(
                 part,
                 Hosted(
@@ -259,7 +259,7 @@ class PartMaker:
                     upload=(part.key.upload, placed.hosted.host),
                     expires_at=placed.hosted.expires_at,
                     proved_at=self._desk.clock.now(),
-                    clip_s=shelved.clip_s if shelved else work.clip_s,
+                    clip_s=cached.clip_s if cached else work.clip_s,
                     sound=work.sound,
                     thumbnail=work.thumbnail,
                     warnings=(*work.warnings, *placed.warnings),
@@ -280,14 +280,14 @@ class PartMaker:
             stop=part.stop,
         )
         expected = Expected.of(file.file)
-        shelved = Shelved(
+        cached = CachedUpload(
             part.key.upload,
             placed.hosted,
             size_bytes=expected.size_bytes,
             first_bytes=expected.first_bytes[:FIRST_BYTES],
             clip_s=work.clip_s,
         )
-        self._shelve(part, shelved)
+        self._keep(part, cached)
         return placed
 
 

@@ -30,12 +30,12 @@ class _Seen:
 
     Attributes:
         row: As it was last read.
-        meet: Called with the row when it has ended or is ours, and with None when it is gone.
+        meet: Called when it has ended, is ours, or is gone.
     """
 
     row: TaskRow
     watch: Watch
-    meet: Callable[[TaskRow | None], None]
+    meet: Callable[[], None]
 
 
 class Neighbours:
@@ -51,13 +51,13 @@ class Neighbours:
         self._seen: list[_Seen] = []
         self._looking = False
 
-    def add(self, row: TaskRow, watch: Watch, *, meet: Callable[[TaskRow | None], None]) -> None:
+    def add(self, row: TaskRow, watch: Watch, *, meet: Callable[[], None]) -> None:
         """Watch a row of another process.
 
         Args:
             row: The row, unfinished.
             watch: Who waits for it.
-            meet: Called with the row when it has ended or is ours, with None when it is gone.
+            meet: Called when it has ended, is ours, or is gone.
         """
         seen = _Seen(row, watch, meet)
         if not watch.attach(
@@ -104,7 +104,7 @@ class Neighbours:
             self._seen = [seen for seen in self._seen if seen not in over]
         for seen in over:
             try:
-                seen.meet(rows.get(seen.row.id))
+                seen.meet()
             except WanAnimateError as error:
                 seen.watch.fail(error)
 

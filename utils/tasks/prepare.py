@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..apixo.billing import billable_seconds
+from ..billing import billable_seconds
 from ..errors import HostingError
+from ..replacing import replacing
 from ..unexpected import as_ours, report
 from .desk import SOUNDS, THUMBNAILS, Desk
 from .fingerprint import link_digest
@@ -122,7 +122,7 @@ class Preparer:
     def _keep(self, job: Job, hosted: Hosted) -> None:
         """Keep what must outlive the part; the next part may take long."""
         if hosted.upload is not None:
-            self._desk.shelf.need(job.row.id, [hosted.upload])
+            self._desk.uploads.need(job.row.id, [hosted.upload])
         state = self._desk.folders.state
         beside = [
             ("sound", hosted.sound, state / SOUNDS / f"{job.row.id}.m4a"),
@@ -157,7 +157,7 @@ class Preparer:
         if character is None or motion is None:
             return
         uploads = [hosted.upload for hosted in (character, motion) if hosted.upload is not None]
-        if not self._desk.shelf.need(job.row.id, uploads):
+        if not self._desk.uploads.need(job.row.id, uploads):
             raise HostingError(
                 "A file of this task was deleted at its host before it was submitted. Run again "
                 "to upload it again."
@@ -173,9 +173,5 @@ class Preparer:
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file so that it appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
-    try:
+    with replacing(target) as part:
         shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

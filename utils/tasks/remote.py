@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..addresses import AddressRule, is_loopback, origin_of
@@ -14,9 +13,6 @@ from ..ledger.rows import PRACTICE_ORIGIN, TaskRow
 from ..practice.service import PracticeService
 from ..settings import PRACTICE_KEY, Folders, Secret, Settings, SettingsStore
 from ..transport import Transport
-
-PRACTICE_PREFIX = "practice-"
-"""Every task id of the practice service begins with it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Remotes:
         *,
         clock: Clock,
         folders: Folders,
-        own_origins: Callable[[], frozenset[str]],
+        own_origins: frozenset[str],
     ) -> None:
         self._settings = settings
         self._transport = transport
@@ -126,7 +122,7 @@ class Remotes:
         Raises:
             SettingsError: A setting is malformed.
         """
-        exempt = self._own_origins()
+        exempt = self._own_origins
         if practice:
             return AddressRule(allow_loopback=True, exempt=exempt | {self.practice_origin()})
         base_url = self._settings.load().base_url

@@ -6,7 +6,7 @@ import atexit
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -105,7 +105,7 @@ class TaskService:
             transport,
             clock=clock,
             folders=folders,
-            own_origins=lambda: around.own_origins,
+            own_origins=around.own_origins,
         )
         self._context = HostContext(transport, clock, folders.state, port=around.port)
         self._ground = Ground(
@@ -226,13 +226,13 @@ class TaskService:
         """
         return self._open().desk.ledger.rows(limit=limit, before_id=before_id)
 
-    def changed_since(self, revision: int) -> list[TaskRow]:
-        """Rows that changed after a revision, oldest change first.
+    def changed_since(self, revision: int, *, limit: int) -> list[TaskRow]:
+        """The first rows that changed after a revision, oldest change first.
 
         Raises:
             LedgerError: The ledger cannot be read.
         """
-        return self._open().desk.ledger.changed_since(revision)
+        return self._open().desk.ledger.changed_since(revision, limit=limit)
 
     def count(self) -> int:
         """How many rows there are; a page compares it with its own.
@@ -254,7 +254,11 @@ class TaskService:
         return row
 
     def progress(self, row_id: int) -> Progress | None:
-        """How far a row is, if this process works on it."""
+        """How far a row is, if this process works on it.
+
+        Raises:
+            LedgerError: The ledger cannot be opened.
+        """
         job = self._open().table.get(row_id)
         return job.progress if job is not None else None
 
@@ -279,7 +283,11 @@ class TaskService:
     # What a person decides
 
     def poke(self, row_id: int) -> bool:
-        """Ask about a task now; whether this process works on it."""
+        """Ask about a task now; whether this process works on it.
+
+        Raises:
+            LedgerError: The ledger cannot be opened.
+        """
         house = self._open()
         return house.poller.poke(row_id) or house.fetcher.poke(row_id)
 
@@ -288,14 +296,6 @@ class TaskService:
         house = self._house
         if house is not None:
             house.poller.poke_all()
-
-    def scan(self) -> None:
-        """Settle the rows of dead processes now; it is done every few seconds by itself.
-
-        Raises:
-            LedgerError: The ledger cannot be written.
-        """
-        self._open().scan()
 
     def adopt(self, row_id: int, task_id: str) -> TaskRow:
         """Give a row of unknown fate the id of its task, which is then collected.
@@ -332,7 +332,11 @@ class TaskService:
         return row
 
     def callback(self, token: str, body: bytes) -> bool:
-        """Take a callback of the service; whether its token is one of ours."""
+        """Take a callback of the service; whether its token is one of ours.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
         return self._open().settler.callback(token, body)
 
     # Inside
@@ -384,14 +388,7 @@ class TaskService:
 
     def _choose_hosts(self, settings: Settings, name: str) -> Sequence[Host]:
         origin = self._remotes.practice_origin() if settings.practice else None
-        context = HostContext(
-            self._context.transport,
-            self._context.clock,
-            self._context.state,
-            port=self._context.port,
-            practice_origin=origin,
-        )
-        return choose(settings, name, context)
+        return choose(settings, name, replace(self._context, practice_origin=origin))
 
     def _tell(self, row: TaskRow, watched: bool) -> None:
         for listener in list(self._listeners):

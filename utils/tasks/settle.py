@@ -123,7 +123,8 @@ class Settler:
         """Take the user's word for the id of an unknown or abandoned row, and follow it.
 
         Raises:
-            As `adopt`.
+            InputError: The id is malformed, unknown or another row's, or the row needs none.
+            LedgerError: There is no such row, or the ledger cannot be written.
         """
         bound = adopt(self._desk.ledger, self._desk.remotes, row_id=row_id, task_id=task_id)
         self._bound(bound)

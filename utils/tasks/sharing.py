@@ -93,7 +93,7 @@ class Sharer:
     def __init__(self, desk: Desk, preparer: Preparer) -> None:
         self._desk = desk
         self._preparer = preparer
-        self._identifier = Identifier(desk.shelf)
+        self._identifier = Identifier(desk.uploads)
         self._numbers = itertools.count(-1, -1)
         self._shares: weakref.WeakSet[Share] = weakref.WeakSet()
 
@@ -116,7 +116,7 @@ class Sharer:
 
     def _begin(self, wish: ShareWish, share: Share) -> None:
         settings = self._desk.settings.load()
-        if settings.practice and wish.host not in {"auto", "practice"}:
+        if settings.practice and wish.host != "auto":
             raise InputError(
                 "Practice mode is on, and practice media stays on this machine. "
                 "Choose host “auto”, or switch practice mode off."

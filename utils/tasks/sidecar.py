@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ..ledger.rows import TaskRow
 from ..media.probe import ClipInfo
+from ..replacing import replacing
 
 SCHEMA = 1
 
@@ -41,9 +41,9 @@ def describe_result(row: TaskRow, info: ClipInfo, *, file: Path, now: float) -> 
         "billable_seconds": 0 if row.practice else row.billable_s,
         "submitted": _moment(row.sending_at or row.submitted_at),
         "collected": _moment(now),
-        "createTime": row.create_ms,
-        "completeTime": row.complete_ms,
-        "costTime": row.cost_ms,
+        "create_time_ms": row.create_ms,
+        "complete_time_ms": row.complete_ms,
+        "cost_time_ms": row.cost_ms,
         "result_urls": list(row.result_urls),
         "file": {
             "name": file.name,
@@ -53,20 +53,15 @@ def describe_result(row: TaskRow, info: ClipInfo, *, file: Path, now: float) -> 
             "frame_rate": str(info.frame_rate),
             "frames": info.frame_count,
             "seconds": round(info.duration_s, 3),
-            "sound": info.sound is not None,
+            "sound": info.has_sound,
         },
     }
 
 
 def write_whole(target: Path, content: dict[str, Any]) -> None:
     """Write JSON so that it appears whole or not at all."""
-    part = target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2, ensure_ascii=False)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target) as part, part.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
 
 
 def _moment(seconds: float | None) -> str | None:

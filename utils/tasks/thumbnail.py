@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..media.opencv import opencv
+from ..replacing import replacing
 from .request import PictureCharacter
 
 SIDE_PX = 128
@@ -36,12 +36,8 @@ def write_thumbnail(character: PictureCharacter, target: Path) -> None:
     if not good:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.urandom(4).hex()}.part")
-    try:
+    with replacing(target) as part:
         part.write_bytes(data.tobytes())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _coarse(character: PictureCharacter) -> NDArray[Any]:

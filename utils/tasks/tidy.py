@@ -43,9 +43,9 @@ class Tidy:
             return
         hosts = self._desk.hosts(replace(settings, practice=False), "store")
         places = {host.identity: host for host in hosts}
-        for shelved in self._desk.shelf.take_needless(set(places)):
+        for cached in self._desk.uploads.take_needless(set(places)):
             try:
-                places[shelved.hosted.host].delete(shelved.hosted)
+                places[cached.hosted.host].delete(cached.hosted)
             except WanAnimateError as error:
                 report(error)
 

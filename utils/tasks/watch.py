@@ -107,10 +107,6 @@ class Watch:
         """Wait for the end of the task, or until the time is over; True when it ended."""
         return self._done.wait(timeout_s)
 
-    def wait_accepted(self, timeout_s: float) -> bool:
-        """Wait until the task is accepted or has ended; True when it is so."""
-        return self._accepted.wait(timeout_s)
-
     def accepted(self) -> TaskRow | None:
         """The row once the service has given its task an id; None before.
 

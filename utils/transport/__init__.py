@@ -1,6 +1,7 @@
 """The only room that talks HTTP: every request of the pack leaves through its `Transport`."""
 
+from .bodies import Form
 from .client import Probe, Reply, Transport
-from .download import Downloaded, DownloadProgress, RefusedLinkError
+from .download import DownloadProgress, RefusedLinkError
 
-__all__ = ["DownloadProgress", "Downloaded", "Probe", "RefusedLinkError", "Reply", "Transport"]
+__all__ = ["DownloadProgress", "Form", "Probe", "RefusedLinkError", "Reply", "Transport"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,12 +24,14 @@ from ..errors import TransportError
 from .bodies import FileBody, Form, Progress, chunks, read_body
 from .call import Call
 from .connection import WatchedAdapter
-from .download import Downloaded, DownloadProgress, Wish, fetch, media_type_of, total_bytes
+from .download import DownloadProgress, Wish, fetch, media_type_of, total_bytes
 from .exchange import file_patience, followed, fresh, patience, reply_to
 from .retry_after import retry_after_s
 from .watch import Watch, keep_links_out_of_logs
 
 REPLY_LIMIT_BYTES = 1024 * 1024
+_BARE = "application/octet-stream"
+_READ_LIMIT_S = 30.0
 _UPLOAD_SILENCE_S = 120.0
 _UPLOAD_LEAST_S = 300.0
 _UPLOAD_SLOWEST_BYTES_PER_S = 16 * 1024
@@ -44,14 +46,12 @@ class Reply:
         headers: By lower-case name.
         body: Uncompressed, at most the limit asked for. Where the status says that the request
             failed, it is what could be read, perhaps nothing.
-        url: Where it came from.
         retry_after_s: How long the other side wants to be left alone, None where it says nothing.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    url: str = field(repr=False)
     retry_after_s: float | None = None
 
 
@@ -64,14 +64,12 @@ class Probe:
         total_bytes: Size of the whole file, None where the host does not tell.
         media_type: As in `video/mp4`, lower case, without parameters; "" where missing.
         first: The first bytes.
-        final_url: Where it was read from, after redirects.
     """
 
     status: int
     total_bytes: int | None
     media_type: str
     first: bytes
-    final_url: str = field(repr=False)
 
 
 class Transport:
@@ -86,10 +84,6 @@ class Transport:
         self._clock = clock
         self._kept = WatchedAdapter(patience())
 
-    def close(self) -> None:
-        """Close the connections that are kept for further reads."""
-        self._kept.close()
-
     def get(
         self,
         url: str,
@@ -97,8 +91,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         limit_bytes: int = REPLY_LIMIT_BYTES,
-        timeout_s: float = 30.0,
-        stop: Event | None = None,
+        timeout_s: float = _READ_LIMIT_S,
     ) -> Reply:
         """Read something small from a place that its owner configured; follows no redirect.
 
@@ -108,15 +101,13 @@ class Transport:
             params: Added as the query.
             limit_bytes: The most that is read, before and after any compression.
             timeout_s: How long the whole may take, repeats included.
-            stop: Ends it within half a second, but for the making of a connection.
 
         Raises:
             NotSentError: The connection was never made.
             TransportError: No whole reply.
-            Stopped: `stop` was set.
         """
         call = Call("GET", url, headers or {}, params=params)
-        watch = Watch(url, stop=stop, limit_s=timeout_s, silence_s=timeout_s)
+        watch = Watch(url, limit_s=timeout_s, silence_s=timeout_s)
         with reply_to(self._kept, call, watch) as response:
             return self._read(response, watch, limit_bytes)
 
@@ -151,32 +142,22 @@ class Transport:
         ):
             return self._read(response, watch, limit_bytes)
 
-    def upload(  # noqa: PLR0913 - one word for each thing a form or a bare file needs
+    def upload(
         self,
-        method: str,
         url: str,
-        *,
         file: Path,
-        headers: Mapping[str, str] | None = None,
-        fields: Mapping[str, str] | None = None,
-        file_field: str = "",
-        file_name: str = "upload",
-        media_type: str = "application/octet-stream",
+        *,
+        form: Form | None = None,
         progress: Progress | None = None,
         stop: Event | None = None,
         rule: AddressRule | None = None,
     ) -> Reply:
-        """Send a file, streamed: as the bare body, or as one part of a form.
+        """Send a file, streamed: bare by PUT, which is repeated where it failed, or in a form.
 
         Args:
-            method: PUT, which is repeated where it failed, or POST.
             url: Where it goes; redirects are not followed.
             file: What is sent.
-            headers: Sent with it.
-            fields: The form's other fields.
-            file_field: The form's field for the file; "" sends the bare file.
-            file_name: What the file is called in the form.
-            media_type: Of the file.
+            form: The form around it, which goes by POST; None sends the bare file.
             progress: Told bytes of the file handed over, and in all; starts over with a repeat.
             stop: Ends it within half a second.
             rule: Which addresses may be reached; None where the owner configured the place.
@@ -187,37 +168,13 @@ class Transport:
             InputError: The address is not allowed, or the file cannot be read.
             Stopped: `stop` was set.
         """
-        form = Form(file_field, file_name, media_type, fields or {}) if file_field else None
         with FileBody(file, form=form, progress=progress) as body, fresh(file_patience()) as way:
-            sent = {"Content-Type": form.content_type if form else media_type, **(headers or {})}
-            call = Call(method, url, sent, body=body if len(body) else b"")
+            method, kind = ("POST", form.content_type) if form else ("PUT", _BARE)
+            call = Call(method, url, {"Content-Type": kind}, body=body if len(body) else b"")
             limit_s = _UPLOAD_LEAST_S + len(body) / _UPLOAD_SLOWEST_BYTES_PER_S
             watch = Watch(url, rule, stop, limit_s=limit_s, silence_s=_UPLOAD_SILENCE_S)
             with reply_to(way, call, watch) as response:
                 return self._read(response, watch, REPLY_LIMIT_BYTES)
-
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        rule: AddressRule | None = None,
-        timeout_s: float = 30.0,
-    ) -> Reply:
-        """Send a request without a body, such as DELETE, that does no harm when repeated.
-
-        Raises:
-            NotSentError: The connection was never made.
-            TransportError: No whole reply.
-            InputError: The address is not allowed.
-        """
-        watch = Watch(url, rule, limit_s=timeout_s, silence_s=timeout_s)
-        with (
-            fresh(patience()) as adapter,
-            reply_to(adapter, Call(method, url, headers or {}), watch) as response,
-        ):
-            return self._read(response, watch, REPLY_LIMIT_BYTES)
 
     def probe(
         self,
@@ -225,7 +182,6 @@ class Transport:
         *,
         rule: AddressRule | None,
         first_bytes: int,
-        timeout_s: float = 30.0,
         stop: Event | None = None,
     ) -> Probe:
         """Read the beginning of a file by a ranged GET, also where the host ignores the range.
@@ -239,18 +195,18 @@ class Transport:
             Stopped: `stop` was set.
         """
         headers = {"Range": f"bytes=0-{max(1, first_bytes) - 1}"}
-        watch = Watch(url, rule, stop, limit_s=timeout_s, silence_s=timeout_s)
+        watch = Watch(url, rule, stop, limit_s=_READ_LIMIT_S, silence_s=_READ_LIMIT_S)
         with followed(file_patience(), Call("GET", url, headers), watch) as response:
             total = total_bytes(response)
             if response.status_code == 416 and total == 0:
-                return Probe(200, 0, media_type_of(response), b"", str(response.url))
+                return Probe(200, 0, media_type_of(response), b"")
             first = b""
             for chunk in chunks(response):
                 first += chunk
                 if len(first) >= first_bytes:
                     break
-            kind, final = media_type_of(response), str(response.url)
-            return Probe(response.status_code, total, kind, first[:first_bytes], final)
+            kind = media_type_of(response)
+            return Probe(response.status_code, total, kind, first[:first_bytes])
 
     def download(
         self,
@@ -261,7 +217,7 @@ class Transport:
         rule: AddressRule | None,
         progress: DownloadProgress | None = None,
         stop: Event | None = None,
-    ) -> Downloaded:
+    ) -> None:
         """Stream a file to `target`, going on where a cut left it.
 
         Args:
@@ -279,7 +235,7 @@ class Transport:
             Stopped: `stop` was set.
             OSError: `target` cannot be written.
         """
-        return fetch(_stream, Wish(url, target, limit_bytes, rule, progress, stop), self._clock)
+        fetch(_stream, Wish(url, target, limit_bytes, rule, progress, stop), self._clock)
 
     def _read(self, response: requests.Response, watch: Watch, limit_bytes: int) -> Reply:
         """The whole reply; of one that says that the request failed, as much as can be had."""
@@ -294,7 +250,7 @@ class Transport:
             raise TransportError(f"The reply of {origin_of(watch.url)} {wrong}. Try again.")
         headers = {name.lower(): value for name, value in response.headers.items()}
         wait_s = retry_after_s(headers, now=self._clock.now())
-        return Reply(status, headers, body, str(response.url), wait_s)
+        return Reply(status, headers, body, wait_s)
 
 
 @contextmanager

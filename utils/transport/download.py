@@ -39,21 +39,6 @@ class RefusedLinkError(TransportError):
 
 
 @dataclass(frozen=True)
-class Downloaded:
-    """A file that has arrived whole.
-
-    Attributes:
-        size_bytes: Its size, equal to what was announced.
-        media_type: As in `video/mp4`; "" where missing.
-        final_url: Where it came from, after redirects.
-    """
-
-    size_bytes: int
-    media_type: str
-    final_url: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Wish:
     """What is to be fetched, and within which bounds."""
 
@@ -88,8 +73,6 @@ class _State:
     received: int = 0
     total: int | None = None
     validator: str = ""
-    media_type: str = ""
-    final_url: str = ""
     finished: bool = False
 
     def headers(self) -> dict[str, str]:
@@ -103,7 +86,7 @@ class _State:
         self.received, self.total, self.validator = 0, None, ""
 
 
-def fetch(stream: Stream, wish: Wish, clock: Clock) -> Downloaded:
+def fetch(stream: Stream, wish: Wish, clock: Clock) -> None:
     """Fetch a file whole, in as many attempts as bring something new.
 
     Raises:
@@ -121,7 +104,7 @@ def fetch(stream: Stream, wish: Wish, clock: Clock) -> Downloaded:
             except TransportError as error:
                 problem = error
             if state.finished:
-                return Downloaded(state.received, state.media_type, state.final_url)
+                return
             fruitless = 0 if state.received > most else fruitless + 1
             most = max(most, state.received)
             if fruitless >= _MOST_FRUITLESS or attempt == _MOST_ATTEMPTS:
@@ -183,7 +166,6 @@ def _align(response: Response, state: _State, *, asked: bool) -> bool:
         state.restart()
     state.total = total_bytes(response)
     state.validator = validator
-    state.media_type, state.final_url = media_type_of(response), str(response.url)
     return True
 
 

@@ -21,7 +21,7 @@ from .watch import Watch
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_REPEATED = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_REPEATED = frozenset({"GET", "HEAD", "PUT"})
 _PASSING = frozenset({500, 502, 503, 504})
 """Statuses after which a file is asked for, or sent, once more."""
 

@@ -1,9 +1,9 @@
 /** Billable seconds and money: of today, of this month, in all, and day by day. */
 
 /**
- * @typedef {{ day: string, resolution: string, seconds: number, tasks: number }} Spent
+ * @typedef {{ day: string, resolution: string, seconds: number }} Spent
  * @typedef {Record<string, string | null>} Prices Resolution → dollars a second, as typed in.
- * @typedef {{ seconds: number, tasks: number, dollars: number | null }} Sum
+ * @typedef {{ seconds: number, dollars: number | null }} Sum
  * @typedef {Sum & { day: string, share: number }} Bar
  */
 
@@ -15,17 +15,16 @@
  * @returns {Sum}
  */
 export function sum(spent, prices) {
-  let [seconds, tasks] = [0, 0];
+  let seconds = 0;
   /** @type {number | null} */
   let dollars = Object.values(prices).some((price) => price !== null) ? 0 : null;
   for (const part of spent) {
     seconds += part.seconds;
-    tasks += part.tasks;
     const price = prices[part.resolution] ?? null;
     if (part.seconds > 0 && price === null) dollars = null;
     else if (dollars !== null) dollars += part.seconds * Number(price);
   }
-  return { seconds, tasks, dollars };
+  return { seconds, dollars };
 }
 
 /**

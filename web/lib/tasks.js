@@ -5,7 +5,6 @@
  *
  * @typedef {{
  *   id: number,
- *   revision: number,
  *   state: "preparing" | "sending" | "submitted" | "running" | "succeeded" | "collected"
  *     | "refused" | "failed" | "unknown" | "abandoned",
  *   practice: boolean,
@@ -13,7 +12,6 @@
  *   kind: string,
  *   resolution: string,
  *   prompt: string,
- *   seed: number,
  *   clip_s: number | null,
  *   billable_s: number | null,
  *   created_at: number,

@@ -27,7 +27,7 @@ _LINKS_KEPT_S = 366 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Shelved:
+class CachedUpload:
     """One upload.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Known:
         return replace(self.hosted, expires_at=min(self.hosted.expires_at, clock.now() + left_s))
 
 
-class UploadShelf:
+class UploadCache:
     """The uploads of this installation.
 
     Args:
@@ -87,7 +87,7 @@ class UploadShelf:
         self._links: dict[tuple[str, str], _Known] = {}
         self._remembering = threading.Lock()
 
-    def find(self, digest: str, host: str) -> Shelved | None:
+    def find(self, digest: str, host: str) -> CachedUpload | None:
         """The upload of these bytes on this host, or None."""
         with self._database.read() as db:
             found = db.execute(
@@ -95,7 +95,9 @@ class UploadShelf:
             ).fetchone()
         return self._read(found) if found is not None else None
 
-    def claim(self, digest: str, host: str, *, rows: Iterable[int], shared: bool) -> Shelved | None:
+    def claim(
+        self, digest: str, host: str, *, rows: Iterable[int], shared: bool
+    ) -> CachedUpload | None:
         """The upload of these bytes on this host, or None; from now on nobody deletes it.
 
         Args:
@@ -117,7 +119,7 @@ class UploadShelf:
             _need(db, [(row_id, digest, host) for row_id in rows])
         return self._read(found)
 
-    def _read(self, found: sqlite3.Row) -> Shelved:
+    def _read(self, found: sqlite3.Row) -> CachedUpload:
         digest, host = found["digest"], found["host"]
         known = self._links.get((digest, host))
         if known is not None:
@@ -131,11 +133,13 @@ class UploadShelf:
                 host=host,
                 handle=found["handle"],
             )
-        return Shelved(digest, hosted, found["size_bytes"], found["first_bytes"], found["clip_s"])
+        return CachedUpload(
+            digest, hosted, found["size_bytes"], found["first_bytes"], found["clip_s"]
+        )
 
     def keep(
         self,
-        shelved: Shelved,
+        cached: CachedUpload,
         *,
         source_digest: str,
         rows: Iterable[int] = (),
@@ -144,13 +148,13 @@ class UploadShelf:
         """Note an upload, or a new link to it.
 
         Args:
-            shelved: The upload.
+            cached: The upload.
             source_digest: Digest of the medium, which stands for the link in fingerprints.
             rows: Tasks that need it until they have ended.
             shared: A node gave the link away, so the file is never deleted by us.
         """
-        hosted = shelved.hosted
-        self._remember(shelved.digest, hosted)
+        hosted = cached.hosted
+        self._remember(cached.digest, hosted)
         # Some links are signed in their path: one that its host can sign anew is not kept.
         renewable = bool(hosted.handle) and hosted.expires_at is not None
         url = hosted.url if is_plain(hosted.url) and not renewable else ""
@@ -164,14 +168,14 @@ class UploadShelf:
                 "clip_s = excluded.clip_s, made_at = excluded.made_at, "
                 "shared = max(shared, excluded.shared)",
                 (
-                    shelved.digest,
+                    cached.digest,
                     hosted.host,
                     hosted.handle,
                     url,
                     hosted.expires_at,
-                    shelved.size_bytes,
-                    shelved.first_bytes,
-                    shelved.clip_s,
+                    cached.size_bytes,
+                    cached.first_bytes,
+                    cached.clip_s,
                     self._clock.now(),
                     int(shared),
                 ),
@@ -179,9 +183,9 @@ class UploadShelf:
             db.execute(
                 "INSERT OR REPLACE INTO links (url_digest, digest, clip_s, made_at) "
                 "VALUES (?, ?, ?, ?)",
-                (link_digest(hosted.url), source_digest, shelved.clip_s, self._clock.now()),
+                (link_digest(hosted.url), source_digest, cached.clip_s, self._clock.now()),
             )
-            _need(db, [(row_id, shelved.digest, hosted.host) for row_id in rows])
+            _need(db, [(row_id, cached.digest, hosted.host) for row_id in rows])
 
     def _remember(self, digest: str, hosted: HostedFile) -> None:
         """Keep a link in memory, in the place of those that were made longest ago."""
@@ -225,8 +229,8 @@ class UploadShelf:
             ]
             return all(there)
 
-    def take_needless(self, hosts: set[str]) -> list[Shelved]:
-        """Take uploads off the shelf that no unfinished or unknown task needs, to be deleted.
+    def take_needless(self, hosts: set[str]) -> list[CachedUpload]:
+        """Take out the uploads that no unfinished or unknown task needs, to be deleted.
 
         Whoever claims one first keeps it; whoever comes later does not find it any more.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import InputError
+from .errors import InputError
 
 LEAST_BILLED_S = 5
 MOST_BILLED_S = 120

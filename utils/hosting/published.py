@@ -19,6 +19,7 @@ from threading import Event
 
 from ..clock import Clock
 from ..errors import HostingError, Stopped
+from ..replacing import replacing
 from ..settings import make_private
 from .host import MEDIA_TYPES, Progress, random_name
 from .ranges import OutsideError, Window, read_range
@@ -47,7 +48,7 @@ _NOT_FOUND_BODY = b"404: Not Found"
 
 @dataclass(frozen=True)
 class FileRequest:
-    """What somebody asks of the shelf.
+    """What somebody asks of the published files.
 
     Attributes:
         method: The HTTP method.
@@ -81,7 +82,7 @@ class FileAnswer:
     body: bytes = b""
 
 
-class Shelf:
+class PublishedFiles:
     """The published files of one installation; safe to use from many threads and processes.
 
     Args:
@@ -97,7 +98,7 @@ class Shelf:
     def publish(
         self, file: Path, *, extension: str, expires_at: float, progress: Progress, stop: Event
     ) -> str:
-        """Take a copy of a file onto the shelf.
+        """Take a copy of a file, to be read by its links.
 
         Args:
             file: What is copied.
@@ -114,27 +115,24 @@ class Shelf:
             Stopped: `stop` was set; no copy remains.
         """
         name = random_name(extension)
-        part = self._folder / f"{name}.part"
         try:
             make_private(self._folder.parent)
             make_private(self._folder)
             if os.name == "posix":
                 self._folder.chmod(0o700)
             self._sweep()
-            _copy(file, part, progress=progress, stop=stop)
-            os.utime(part, (expires_at, expires_at))
-            part.replace(self._folder / name)
+            with replacing(self._folder / name) as part:
+                _copy(file, part, progress=progress, stop=stop)
+                os.utime(part, (expires_at, expires_at))
         except OSError as error:
             raise HostingError(
                 f"The file could not be prepared for this ComfyUI to serve ({error.strerror}). "
                 "Check the free space on the disk of ComfyUI's user folder, then run again."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
         return name
 
     def token(self, name: str, *, expires_at: float) -> str | None:
-        """The last segment of a link to a published file; None where it is not on the shelf.
+        """The last segment of a link to a published file; None where it is not there.
 
         The file stays at least until `expires_at` (Unix seconds) from now on.
 
@@ -153,7 +151,7 @@ class Shelf:
         return self._signed(file_id, extension, f"{int(expires_at):x}")
 
     def withdraw(self, name: str) -> None:
-        """Take a file off the shelf; all its links are dead from now on."""
+        """Take a file away; all its links are dead from now on."""
         if _NAME.fullmatch(name):
             (self._folder / name).unlink(missing_ok=True)
 

@@ -8,29 +8,29 @@ import string
 from urllib.parse import quote, unquote
 
 import pytest
+from apixo_wan_animate.utils.hosting.published import FileRequest, PublishedFiles
 from apixo_wan_animate.utils.hosting.selfserved import ROUTE
-from apixo_wan_animate.utils.hosting.shelf import FileRequest, Shelf
 
 HOUR_S = 3600.0
 SIZES = {".mp4": 70001, ".png": 3001}
 
 
 class Served:
-    """A shelf with two files behind a web server, and beside them what must not come out."""
+    """Two published files behind a web server, and beside them what must not come out."""
 
     def __init__(self, tmp_path, clock, make_file, start_site, quiet, stop):
         self.state = tmp_path / "state"
         self.clock = clock
-        self.shelf = Shelf(self.state, clock)
+        self.published = PublishedFiles(self.state, clock)
         self.tokens, self.names = {}, {}
         for extension, size_bytes in SIZES.items():
             expires_at = clock.now() + HOUR_S - size_bytes / 1000
-            name = self.shelf.publish(
+            name = self.published.publish(
                 make_file(size_bytes), extension=extension, expires_at=expires_at,
                 progress=quiet, stop=stop,
             )  # fmt: skip
             self.names[extension] = name
-            self.tokens[extension] = self.shelf.token(name, expires_at=expires_at)
+            self.tokens[extension] = self.published.token(name, expires_at=expires_at)
         (self.state / "credentials.json").write_text('{"api_key": "SECRET"}')
         (self.state / "published" / "loose.mp4").write_text("SECRET")
         self.site = start_site(self._serve)
@@ -41,7 +41,7 @@ class Served:
         if not path.startswith(ROUTE):
             handler.reply(410)
             return
-        answer = self.shelf.answer(
+        answer = self.published.answer(
             FileRequest(
                 handler.command,
                 unquote(path[len(ROUTE) :]),
@@ -133,10 +133,10 @@ def test_parts_of_two_links_do_not_make_a_third(served, refused):
 def test_a_link_to_one_clip_opens_no_other_clip(served, refused, make_file, quiet, stop):
     token = served.tokens[".mp4"]
     expires_at = int(token.split(".")[1], 16)
-    other = served.shelf.publish(
+    other = served.published.publish(
         make_file(500), extension=".mp4", expires_at=expires_at, progress=quiet, stop=stop
     )
-    assert served.ask(served.shelf.token(other, expires_at=expires_at))[0] == 200
+    assert served.ask(served.published.token(other, expires_at=expires_at))[0] == 200
     refused(".".join([other.split(".")[0], *token.split(".")[1:]]))
 
 
@@ -160,7 +160,7 @@ def test_a_link_signed_with_another_secret_is_refused(served, refused, tmp_path)
     (other / "published").mkdir(parents=True)
     name = served.names[".mp4"]
     (other / "published" / name).write_bytes(b"x")
-    forged = Shelf(other, served.clock).token(name, expires_at=served.clock.now() + HOUR_S)
+    forged = PublishedFiles(other, served.clock).token(name, expires_at=served.clock.now() + HOUR_S)
     refused(forged)
 
 
@@ -196,7 +196,7 @@ def test_other_methods_get_the_same_answer(served, refused, method):
 def test_only_media_types_come_out_whatever_is_signed(served, refused):
     name = served.names[".mp4"].replace(".mp4", ".html")
     (served.state / "published" / name).write_text("<script>SECRET</script>")
-    refused(served.shelf.token(name, expires_at=served.clock.now() + HOUR_S))
+    refused(served.published.token(name, expires_at=served.clock.now() + HOUR_S))
 
 
 def test_a_link_in_the_folder_to_a_file_outside_is_refused(served, refused, tmp_path):

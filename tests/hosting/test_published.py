@@ -1,4 +1,4 @@
-"""Published files: what is on the shelf, for how long, and across restarts."""
+"""Published files: what is there, for how long, and across restarts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import threading
 
 import pytest
 from apixo_wan_animate.utils.errors import InputError, SettingsError, Stopped
+from apixo_wan_animate.utils.hosting.published import FileRequest, PublishedFiles
 from apixo_wan_animate.utils.hosting.secret_file import own_secret
-from apixo_wan_animate.utils.hosting.shelf import FileRequest, Shelf
 
 HOUR_S = 3600.0
 
 
 @pytest.fixture
-def shelf(tmp_path, clock):
-    return Shelf(tmp_path / "state", clock)
+def published(tmp_path, clock):
+    return PublishedFiles(tmp_path / "state", clock)
 
 
 @pytest.fixture
-def publish(shelf, clock, make_file, quiet, stop):
+def publish(published, clock, make_file, quiet, stop):
     def publish(size_bytes=5000, extension=".mp4", life_s=HOUR_S):
-        return shelf.publish(
+        return published.publish(
             make_file(size_bytes), extension=extension, expires_at=clock.now() + life_s,
             progress=quiet, stop=stop,
         )  # fmt: skip
@@ -30,13 +30,13 @@ def publish(shelf, clock, make_file, quiet, stop):
     return publish
 
 
-def get(shelf, token, **more):
-    return shelf.answer(FileRequest("GET", token, **more))
+def get(published, token, **more):
+    return published.answer(FileRequest("GET", token, **more))
 
 
-def test_a_link_opens_exactly_the_file(shelf, publish, clock, make_file):
-    token = shelf.token(publish(70001), expires_at=clock.now() + HOUR_S)
-    answer = get(shelf, token)
+def test_a_link_opens_exactly_the_file(published, publish, clock, make_file):
+    token = published.token(publish(70001), expires_at=clock.now() + HOUR_S)
+    answer = get(published, token)
     assert answer.status == 200
     assert answer.file.read_bytes() == make_file(70001).read_bytes()
     assert (answer.window.start, answer.window.length) == (0, 70001)
@@ -46,55 +46,55 @@ def test_a_link_opens_exactly_the_file(shelf, publish, clock, make_file):
     assert token.endswith(".mp4")
 
 
-def test_a_link_survives_a_restart(shelf, publish, clock, tmp_path):
-    token = shelf.token(publish(), expires_at=clock.now() + HOUR_S)
-    assert get(Shelf(tmp_path / "state", clock), token).status == 200
+def test_a_link_survives_a_restart(published, publish, clock, tmp_path):
+    token = published.token(publish(), expires_at=clock.now() + HOUR_S)
+    assert get(PublishedFiles(tmp_path / "state", clock), token).status == 200
 
 
-def test_a_link_dies_at_its_hour_and_a_fresh_one_lives(shelf, publish, clock):
+def test_a_link_dies_at_its_hour_and_a_fresh_one_lives(published, publish, clock):
     name = publish()
-    old = shelf.token(name, expires_at=clock.now() + HOUR_S)
+    old = published.token(name, expires_at=clock.now() + HOUR_S)
     clock.offset_s = HOUR_S - 5
-    assert get(shelf, old).status == 200
-    fresh = shelf.token(name, expires_at=clock.now() + HOUR_S)
+    assert get(published, old).status == 200
+    fresh = published.token(name, expires_at=clock.now() + HOUR_S)
     clock.offset_s = HOUR_S + 5
-    assert get(shelf, old).status == 404
-    assert get(shelf, fresh).status == 200
+    assert get(published, old).status == 404
+    assert get(published, fresh).status == 200
 
 
-def test_copies_are_swept_only_after_their_last_link(shelf, publish, clock, tmp_path):
+def test_copies_are_swept_only_after_their_last_link(published, publish, clock, tmp_path):
     first, second = publish(), publish(life_s=10)
     folder = tmp_path / "state" / "published"
-    shelf.token(first, expires_at=clock.now() + 3 * HOUR_S)
+    published.token(first, expires_at=clock.now() + 3 * HOUR_S)
     clock.offset_s = 2 * HOUR_S
     third = publish()
     assert {p.name for p in folder.iterdir()} == {first, third}
     assert second not in {first, third}
 
 
-def test_a_withdrawn_file_is_gone(shelf, publish, clock, tmp_path):
+def test_a_withdrawn_file_is_gone(published, publish, clock, tmp_path):
     name = publish()
-    token = shelf.token(name, expires_at=clock.now() + HOUR_S)
-    shelf.withdraw(name)
-    shelf.withdraw(name)
-    assert get(shelf, token).status == 404
-    assert shelf.token(name, expires_at=clock.now() + HOUR_S) is None
+    token = published.token(name, expires_at=clock.now() + HOUR_S)
+    published.withdraw(name)
+    published.withdraw(name)
+    assert get(published, token).status == 404
+    assert published.token(name, expires_at=clock.now() + HOUR_S) is None
     assert list((tmp_path / "state" / "published").iterdir()) == []
 
 
-def test_the_source_may_change_or_go_after_it_was_published(shelf, publish, clock, tmp_path):
-    token = shelf.token(publish(5000), expires_at=clock.now() + HOUR_S)
+def test_the_source_may_change_or_go_after_it_was_published(published, publish, clock, tmp_path):
+    token = published.token(publish(5000), expires_at=clock.now() + HOUR_S)
     (tmp_path / "clip.bin").unlink()
-    assert get(shelf, token).file.stat().st_size == 5000
+    assert get(published, token).file.stat().st_size == 5000
 
 
-def test_stopping_in_the_middle_leaves_nothing(shelf, make_file, clock, stop, tmp_path):
+def test_stopping_in_the_middle_leaves_nothing(published, make_file, clock, stop, tmp_path):
     def progress(sent, total):
         if sent >= total // 2:
             stop.set()
 
     with pytest.raises(Stopped):
-        shelf.publish(
+        published.publish(
             make_file(8_000_000), extension=".mp4", expires_at=clock.now() + HOUR_S,
             progress=progress, stop=stop,
         )  # fmt: skip
@@ -108,8 +108,8 @@ def test_only_media_can_be_published(publish, extension):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX's")
-def test_the_secret_and_the_folder_are_their_owners_alone(shelf, publish, clock, tmp_path):
-    shelf.token(publish(), expires_at=clock.now() + HOUR_S)
+def test_the_secret_and_the_folder_are_their_owners_alone(published, publish, clock, tmp_path):
+    published.token(publish(), expires_at=clock.now() + HOUR_S)
     key = tmp_path / "state" / "published.key"
     assert key.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "state" / "published").stat().st_mode & 0o777 == 0o700
