@@ -99,9 +99,9 @@ def test_a_float_becomes_the_rate_that_was_meant(meant, written):
     assert envelope.frame_rate(Fraction(meant)) == written
 
 
-@pytest.mark.parametrize("rate", [Fraction(3e9), Fraction(50_001), Fraction(1, 10_001)])
+@pytest.mark.parametrize("rate", [Fraction(3e9), Fraction(50_001), Fraction(1, 1001)])
 def test_a_rate_that_no_file_holds_is_refused(rate):
-    with pytest.raises(InputError, match=r"from 0\.0001 to 50000 frames"):
+    with pytest.raises(InputError, match=r"from 0\.001 to 50000 frames"):
         envelope.frame_rate(rate)
 
 

@@ -27,7 +27,7 @@ CLIP_SIDE_ENLARGED_PX = 32
 RATE_TERM_MOST = 1_000_000
 RATE_DENOMINATOR = 1001
 # At 1 000 000 a file lost frames; from 1/4000 down the oldest PyAV drops two when it reads them.
-RATE_MOST, RATE_LEAST = Fraction(50_000), Fraction(1, 1001)
+RATE_MOST, RATE_LEAST = Fraction(50_000), Fraction(1, 1000)
 
 
 def picture_size(size: Size) -> Size:

@@ -196,7 +196,7 @@ class Fetcher:
             info, warning = self._give_sound(row, part, voiced, info=info)
             whole = voiced if voiced.exists() else part
             sync(whole)  # before the ledger says that it is there
-            file = _put_in_place(whole, part.with_name(result_name(row, info)))
+            file = put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
         note = describe_result(row, info, file=file, now=self._desk.clock.now())
@@ -350,7 +350,7 @@ def _dead_link(row: TaskRow) -> TaskError:
     )
 
 
-def _put_in_place(part: Path, file: Path) -> Path:
+def put_in_place(part: Path, file: Path) -> Path:
     """Give a file its name; another one where a player of Windows holds the old file open."""
     try:
         part.replace(file)
