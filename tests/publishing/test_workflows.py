@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,27 @@ def test_no_value_from_outside_becomes_part_of_a_command(path):
     commands = steps_of_shell(path.read_text(encoding="utf-8"))
     assert commands
     assert [command for command in commands if UNTRUSTED.search(command)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)
+def test_the_commands_that_are_run_are_there(path):
+    known = runpy.run_path(str(REPOSITORY / "scripts" / "run.py"))
+    commands = "\n".join(steps_of_shell(path.read_text(encoding="utf-8")))
+    for name, words in re.findall(r"scripts/run\.py ([\w-]+)((?: [a-z]+)*)", commands):
+        assert name in known["COMMANDS"]
+        assert name != "test" or set(words.split()) <= set(known["CHECKS"])
+
+
+def test_three_systems_are_tested_with_three_pythons():
+    tests = (GITHUB / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    found = set(re.findall(r'os: (\w+)-latest, python: "([\d.]+)"', tests))
+    systems = {system for system, _ in found}
+    pythons = {python for _, python in found}
+    assert systems == {"ubuntu", "macos", "windows"}
+    assert len(pythons) == 3
+    assert found == {(system, python) for system in systems for python in pythons}
+    assert "run: python scripts/run.py test\n" in tests
+    assert "python scripts/run.py test comfyui" in tests
 
 
 def test_the_oldest_comfyui_that_is_tested_is_the_oldest_that_is_promised():

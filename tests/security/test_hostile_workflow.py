@@ -97,7 +97,11 @@ def test_no_value_in_any_widget_breaks_more_than_its_node(folder, node, name):
     ids = {i.id for i in node.define_schema().inputs}
     good = {**widgets_of(node), **{n: m for n, m in {**MEDIA, **GOOD}.items() if n in ids}}
     good.pop(IN_THE_PLACE_OF.get(name, ""), None)
+    service = session.service()
+    before = service.submits
     found = run(node, *({**good, name: value} for value in VALUES.values()))
+    # Some values are as good as any, and may be bought; what ends in a sentence is not.
+    assert service.submits - before <= sum(error is None for error in found)
     for what, error in zip(VALUES, found, strict=True):
         try:
             check_shown(error)

@@ -294,6 +294,24 @@ def test_an_output_folder_that_is_a_file_is_told_and_the_result_comes_when_it_is
     assert world.accepted == 1
 
 
+def test_an_output_folder_that_may_not_be_written_is_told_and_filled_when_it_may(world, small_disk):
+    world.folders().output.symlink_to(small_disk, target_is_directory=True)
+    gate = Gate()
+    world.plan.add("status", gate, times=1)
+    watch = world.service(clock=FastClock(400)).start(request(1))
+    assert gate.reached.wait(90)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    gate.open()
+    with pytest.raises(TaskError, match="output folder cannot be written") as told:
+        outcome(watch)
+    assert two_sentences(str(told.value))
+    assert world.only_row().state is State.SUCCEEDED
+    subprocess.run(["mount", "-o", "remount,rw,size=1g", str(small_disk)], check=True)
+    row = world.wait_for(State.COLLECTED)
+    assert (small_disk / row.file).is_file()
+    assert world.accepted == 1
+
+
 def test_an_output_folder_that_vanishes_is_made_again(world):
     gate = Gate()
     world.plan.add("status", gate, times=1)
