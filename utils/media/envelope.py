@@ -1,6 +1,6 @@
 """The pictures and clips that every service of this model takes, and what is done about others.
 
-Source: docs/service.md, "Media limits", read in August 2026: the intersection of what services
+Source: docs/service.md, "Media limits", read 2026-11-23: the intersection of what services
 of this model publish. Inside it things just work; outside it what can be fixed is fixed, by
 scaling or by a row of edge pixels, and the rest is refused before anything is sent.
 """

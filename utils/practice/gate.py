@@ -21,7 +21,7 @@ class Limits:
     """What the service allows: the documented numbers.
 
     Source:
-        docs/service.md, "Errors", read on 2026-08-20.
+        docs/service.md, "Errors", read 2026-11-23.
     """
 
     tasks_at_once: int = 1000

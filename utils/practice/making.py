@@ -14,7 +14,7 @@ from .fetch import Outside
 from .jobs import Jobs
 from .store import FileStore
 
-# Up to three repeats, the first after 30 s (docs/service.md, "Callback", read on 2026-08-20).
+# Up to three repeats, the first after 30 s (docs/service.md, "Callback", read 2026-11-23).
 CALLBACK_DELAYS_S = (30.0, 60.0, 120.0)
 _PICTURE_LIMIT_BYTES = 10_000_000
 _CLIP_LIMIT_BYTES = 500_000_000

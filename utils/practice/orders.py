@@ -4,7 +4,7 @@ The spellings are written down here a second time on purpose: a stand-in that sh
 `utils/apixo` could not notice a mistake in either.
 
 Source:
-    docs/service.md, "Body of the submit", read on 2026-08-20.
+    docs/service.md, "Body of the submit", read 2026-11-23.
 """
 
 from __future__ import annotations
