@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from apixo_wan_animate.utils.ledger.rows import TaskRow
 from apixo_wan_animate.utils.ledger.states import State
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+from loaded_script import SCRIPTS, loaded_script
 
 
 @pytest.fixture(scope="module")
 def soaking():
     """The module that judges, from beside the pack."""
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        spec = importlib.util.spec_from_file_location("soak_verdict", SCRIPTS / "soak_verdict.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["soak_verdict"] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPTS))
-    return module
+    return loaded_script("soak_verdict")
 
 
 def row(number: int, state: State = State.COLLECTED, task_id: str | None = None) -> TaskRow:
