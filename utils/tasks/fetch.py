@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +19,6 @@ from ..errors import (
     SettingsError,
     Stopped,
     TaskError,
-    TransportError,
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError
@@ -38,15 +33,18 @@ from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
 from .poll import task_failed
+from .result_file import part_name, put_in_place, result_name, room_for, sync
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
+from .unverified import (
+    UNVERIFIED,
+    Rejections,
+    clip_ending,
+    describe_unverified,
+    unverified,
+    unverified_name,
+)
 from .watch import Outcome
-
-LIMIT_BYTES = 4 * 1024**3
-"""A result is never larger: 120 s of 720p are some hundred MB."""
-
-_SPARED_BYTES = 256 * 1024**2
-"""So much of the disk is left free, whatever comes."""
 
 _GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
@@ -75,6 +73,7 @@ class _Trying:
     began: float
     since: Elapsed
     ask: bool = False
+    rejections: Rejections = field(default_factory=Rejections)
     delays: Iterator[float] = field(
         default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
     )
@@ -175,18 +174,42 @@ class Fetcher:
         part.unlink(missing_ok=True)
         job.show("downloading")
         try:
-            self._desk.transport.download(
+            came = self._desk.transport.download(
                 url,
                 part,
-                limit_bytes=_room(folder),
+                limit_bytes=room_for(folder),
                 rule=self._desk.remotes.rule(practice=row.practice),
                 progress=lambda done, total: job.show("downloading", done=done, total=total),
                 stop=self._desk.stopping,
             )
-            info = verify(part)
+            try:
+                info = verify(part)
+            except DecodeError as error:
+                self._put_aside(trying, part, error, media_type=came.media_type)
+                return
             self._keep(trying, part, info=info, url=url)
         finally:
             part.unlink(missing_ok=True)
+
+    def _put_aside(
+        self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
+    ) -> None:
+        """Keep a file that is no sound clip once the same has come often enough; else try on.
+
+        Raises:
+            DecodeError: As given; another try may bring a better one.
+        """
+        job, row = trying.job, trying.job.row
+        ending, now = clip_ending(part, media_type), self._desk.clock.monotonic()
+        if not ending or not trying.rejections.is_final(part, now=now, at_once=trying.again):
+            raise error
+        sync(part)
+        file = put_in_place(part, part.with_name(unverified_name(row, ending)))
+        self._describe(row, None, file=file)
+        place = file.relative_to(self._desk.folders.output).as_posix()
+        told = describe_unverified(row, place, error)
+        self._write_down(trying, {"file": place, "fail_code": UNVERIFIED, "fail_message": told})
+        job.fail(unverified(job.row))
 
     def _keep(self, trying: _Trying, part: Path, *, info: ClipInfo, url: str) -> None:
         """Give the file its sound and its name, then its place in the ledger."""
@@ -195,21 +218,29 @@ class Fetcher:
         try:
             info, warning = self._give_sound(row, part, voiced, info=info)
             whole = voiced if voiced.exists() else part
-            _sync(whole)
-            file = _put_in_place(whole, part.with_name(result_name(row, info)))
+            sync(whole)
+            file = put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
-        note = describe_result(row, info, file=file, now=self._desk.clock.now())
-        write_whole(file.with_suffix(".json"), note)
+        self._describe(row, info, file=file)
         place = file.relative_to(self._desk.folders.output).as_posix()
         known = {"file": place, **({"note": warning} if warning else {})}
-        if trying.again:
-            job.update(self._desk.ledger.note(row.id, **known))
-        else:
-            job.update(self._desk.ledger.step(row.id, State.COLLECTED, **known))
+        self._write_down(trying, {**known, "fail_code": "", "fail_message": ""})
         job.show("done")
         warnings = (*job.warnings, warning) if warning else job.warnings
         job.finish(Outcome(job.row, file, trying.again, url, warnings))
+
+    def _describe(self, row: TaskRow, info: ClipInfo | None, *, file: Path) -> None:
+        described = describe_result(row, info, file=file, now=self._desk.clock.now())
+        write_whole(file.with_suffix(".json"), described)
+
+    def _write_down(self, trying: _Trying, known: Mapping[str, str]) -> None:
+        """Say in the ledger that the file is there."""
+        job, ledger = trying.job, self._desk.ledger
+        if trying.again:
+            job.update(ledger.note(job.row.id, **known))
+        else:
+            job.update(ledger.step(job.row.id, State.COLLECTED, **known))
 
     def _give_sound(
         self, row: TaskRow, part: Path, voiced: Path, *, info: ClipInfo
@@ -225,7 +256,7 @@ class Fetcher:
         sound = self._desk.sounds / row.sound
         if not (row.keep_sound and info.sound is None and row.sound and sound.is_file()):
             return info, ""
-        _room(part.parent, needed_bytes=part.stat().st_size)
+        room_for(part.parent, needed_bytes=part.stat().st_size)
         try:
             add_sound(part, sound, voiced, stop=self._desk.stopping)
             return verify(voiced), ""
@@ -300,40 +331,6 @@ class Fetcher:
         self._desk.done(job)
 
 
-def _room(folder: Path, *, needed_bytes: int = 1) -> int:
-    """The largest file that may come.
-
-    Raises:
-        TransportError: The disk is as good as full.
-    """
-    room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
-    if room < needed_bytes:
-        raise TransportError(
-            "The disk of the output folder is full. Make room; the file is fetched then."
-        )
-    return room
-
-
-def part_name(row: TaskRow, owner: str) -> str:
-    """The name of a result on its way; by it the leavings of a dead process are found."""
-    return f".{row.tag}-{owner}.part"
-
-
-def remove_parts(folder: Path, owner: str) -> None:
-    """Remove what a dead process was fetching when it died."""
-    for part in folder.glob(f".*-{owner}.part*"):
-        with suppress(OSError):
-            part.unlink()
-
-
-def result_name(row: TaskRow, info: ClipInfo) -> str:
-    """The file's name: what it is, its task, and letters that make it unique."""
-    names = set(info.container.split(","))
-    ending = ".mp4" if names & {"mp4", "mov"} else ".webm" if "webm" in names else ".mkv"
-    first = ["PRACTICE"] if row.practice else []
-    return "_".join([*first, row.kind or "wan", row.short_id, row.tag]) + ending
-
-
 def _is_gone(error: Exception) -> bool:
     """Whether the service, and not the way to it, is the reason that there is no file."""
     if isinstance(error, RefusedLinkError):
@@ -348,19 +345,3 @@ def _dead_link(row: TaskRow) -> TaskError:
         "which submits the request anew; or change the seed.",
         task_id=row.task_id,
     )
-
-
-def _put_in_place(part: Path, file: Path) -> Path:
-    """Give a file its name; another one where a player of Windows holds the old file open."""
-    try:
-        part.replace(file)
-    except PermissionError:
-        file = file.with_stem(f"{file.stem}_{secrets.token_hex(2)}")
-        part.replace(file)
-    return file
-
-
-def _sync(file: Path) -> None:
-    """Onto the disk, before the ledger says that it is there."""
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
