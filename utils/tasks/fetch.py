@@ -19,6 +19,7 @@ from ..errors import (
     SettingsError,
     Stopped,
     TaskError,
+    TransportError,
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError
@@ -33,7 +34,7 @@ from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
 from .poll import task_failed
-from .result_file import part_name, put_in_place, result_name, room_for, sync
+from .result_file import Begun, part_name, put_in_place, result_name, room_for, sync
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
 from .unverified import (
@@ -73,6 +74,7 @@ class _Trying:
     began: float
     since: Elapsed
     ask: bool = False
+    begun: Begun = field(default_factory=Begun)
     rejections: Rejections = field(default_factory=Rejections)
     delays: Iterator[float] = field(
         default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
@@ -119,9 +121,15 @@ class Fetcher:
     def drop(self, row_id: int) -> None:
         """Try no more."""
         with self._planning:
-            _, entry = self._waiting.pop(row_id, (None, None))
-        if entry is not None:
+            trying, entry = self._waiting.pop(row_id, (None, None))
+        if trying is not None and entry is not None:
             entry.cancel()
+            trying.begun.discard()
+
+    def close(self) -> None:
+        """The process lets go: the next start begins anew."""
+        for row_id in list(self._waiting):
+            self.drop(row_id)
 
     def _put(self, trying: _Trying) -> None:
         self._desk.pool.put("fetch", lambda: self._run(trying))
@@ -133,8 +141,7 @@ class Fetcher:
         except Stopped:
             return  # the process lets go; the next start goes on
         except RowGoneError as error:
-            job.fail(error)
-            self._desk.done(job)
+            self._end(trying, error)
         except Exception as error:  # noqa: BLE001 - a result that is paid for is tried again
             self._disappointed(trying, error)
         else:
@@ -171,16 +178,17 @@ class Fetcher:
         folder = self._desk.folders.output / self._desk.settings.load().output
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / part_name(row, self._desk.ledger.owner)
-        part.unlink(missing_ok=True)
+        so_far, goes_on = trying.begun.at(part), False
         job.show("downloading")
         try:
             came = self._desk.transport.download(
                 url,
                 part,
-                limit_bytes=room_for(folder),
+                limit_bytes=room_for(folder, held_bytes=so_far.received),
                 rule=self._desk.remotes.rule(practice=row.practice),
                 progress=lambda done, total: job.show("downloading", done=done, total=total),
                 stop=self._desk.stopping,
+                so_far=so_far,
             )
             try:
                 info = verify(part)
@@ -188,8 +196,12 @@ class Fetcher:
                 self._put_aside(trying, part, error, media_type=came.media_type)
                 return
             self._keep(trying, part, info=info, url=url)
+        except TransportError:
+            goes_on = so_far.resumable
+            raise
         finally:
-            part.unlink(missing_ok=True)
+            if not goes_on:
+                trying.begun.discard()
 
     def _put_aside(
         self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
@@ -269,8 +281,7 @@ class Fetcher:
         """Try again later; nodes are told after a minute, and the row after a week."""
         job = trying.job
         if self._is_forgotten(job.row.id):
-            job.fail(RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
-            self._desk.done(job)
+            self._end(trying, RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
             return
         ours = self._explain(job.row, error)
         waited_s = self._desk.clock.monotonic() - trying.began
@@ -278,14 +289,13 @@ class Fetcher:
         trying.ask = trying.ask or gone
         hopeless = gone or isinstance(error, (AuthError, SettingsError))
         if trying.again and (hopeless or waited_s > PATIENCE_S):
-            job.fail(_dead_link(job.row) if gone else ours)
-            self._desk.done(job)
+            self._end(trying, _dead_link(job.row) if gone else ours)
             return
         if waited_s > PATIENCE_S:
             job.disappoint(ours)
         lasted_s = trying.since.seconds()
         if gone and lasted_s > FILE_GONE_FINAL_S and waited_s > _LEAST_TRIED_S:
-            self._give_up(job)
+            self._give_up(trying)
             return
         delay_s = next(trying.delays)
         job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
@@ -319,16 +329,24 @@ class Fetcher:
             task_id=row.task_id,
         )
 
-    def _give_up(self, job: Job) -> None:
+    def _end(self, trying: _Trying, error: WanAnimateError | None) -> None:
+        """Try no more; nodes are told why, if that is known."""
+        trying.begun.discard()
+        if error is not None:
+            trying.job.fail(error)
+        self._desk.done(trying.job)
+
+    def _give_up(self, trying: _Trying) -> None:
+        job = trying.job
         message = "Its file has been gone for 7 days."
         try:
             row = self._desk.ledger.step(job.row.id, State.FAILED, fail_message=message)
         except WanAnimateError as error:
             report(error)
+            self._end(trying, None)
         else:
             job.update(row)
-            job.fail(task_failed(row))
-        self._desk.done(job)
+            self._end(trying, task_failed(row))
 
 
 def _is_gone(error: Exception) -> bool:

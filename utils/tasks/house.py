@@ -321,6 +321,7 @@ class House:
                 with suppress(WanAnimateError):
                     self._drop(job)
             job.fail(shutting_down())
+        self.fetcher.close()
         self._database.close()
         self._ownership.release()
         shutil.rmtree(self.desk.scratch, ignore_errors=True)
