@@ -19,7 +19,6 @@ from ..errors import (
     SettingsError,
     Stopped,
     TaskError,
-    TransportError,
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError
@@ -30,13 +29,15 @@ from ..media.probe import ClipInfo, verify
 from ..transport import RefusedLinkError
 from ..unexpected import as_ours, report
 from .agenda import Entry
+from .arrival import Arrival
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
 from .poll import task_failed
-from .result_file import Begun, part_name, put_in_place, result_name, room_for, sync
+from .result_file import part_name, put_in_place, result_name, room_for, sync
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
+from .turns import GaveWayError
 from .unverified import (
     UNVERIFIED,
     Rejections,
@@ -70,11 +71,11 @@ class _Trying:
     """
 
     job: Job
+    arrival: Arrival
     again: bool
     began: float
     since: Elapsed
     ask: bool = False
-    begun: Begun = field(default_factory=Begun)
     rejections: Rejections = field(default_factory=Rejections)
     delays: Iterator[float] = field(
         default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
@@ -106,7 +107,8 @@ class Fetcher:
         job.show("downloading")
         clock = self._desk.clock
         since = Elapsed(clock, job.row.succeeded_at or clock.now())
-        self._put(_Trying(job, again, began=clock.monotonic(), since=since))
+        arrival = Arrival(self._desk, job)
+        self._put(_Trying(job, arrival, again, began=clock.monotonic(), since=since))
 
     def poke(self, row_id: int) -> bool:
         """Try now; whether the row waits for its next try here."""
@@ -124,7 +126,7 @@ class Fetcher:
             trying, entry = self._waiting.pop(row_id, (None, None))
         if trying is not None and entry is not None:
             entry.cancel()
-            trying.begun.discard()
+            trying.arrival.discard()
 
     def close(self) -> None:
         """The process lets go: the next start begins anew."""
@@ -132,6 +134,8 @@ class Fetcher:
             self.drop(row_id)
 
     def _put(self, trying: _Trying) -> None:
+        if self._desk.pool.is_full("fetch"):
+            trying.job.show("downloading", note="waiting for other downloads")
         self._desk.pool.put("fetch", lambda: self._run(trying))
 
     def _run(self, trying: _Trying) -> None:
@@ -140,6 +144,8 @@ class Fetcher:
             self._fetch_fresh(trying)
         except Stopped:
             return  # the process lets go; the next start goes on
+        except GaveWayError:
+            self._put(trying)
         except RowGoneError as error:
             self._end(trying, error)
         except Exception as error:  # noqa: BLE001 - a result that is paid for is tried again
@@ -174,34 +180,19 @@ class Fetcher:
         return status.result_urls
 
     def _fetch(self, trying: _Trying, url: str) -> None:
-        job, row = trying.job, trying.job.row
+        row = trying.job.row
         folder = self._desk.folders.output / self._desk.settings.load().output
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / part_name(row, self._desk.ledger.owner)
-        so_far, goes_on = trying.begun.at(part), False
-        job.show("downloading")
+        came = trying.arrival.bring(url, part)
         try:
-            came = self._desk.transport.download(
-                url,
-                part,
-                limit_bytes=room_for(folder, held_bytes=so_far.received),
-                rule=self._desk.remotes.rule(practice=row.practice),
-                progress=lambda done, total: job.show("downloading", done=done, total=total),
-                stop=self._desk.stopping,
-                so_far=so_far,
-            )
-            try:
-                info = verify(part)
-            except DecodeError as error:
-                self._put_aside(trying, part, error, media_type=came.media_type)
-                return
+            info = verify(part)
+        except DecodeError as error:
+            self._put_aside(trying, part, error, media_type=came.media_type)
+        else:
             self._keep(trying, part, info=info, url=url)
-        except TransportError:
-            goes_on = so_far.resumable
-            raise
         finally:
-            if not goes_on:
-                trying.begun.discard()
+            trying.arrival.discard()
 
     def _put_aside(
         self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
@@ -331,7 +322,7 @@ class Fetcher:
 
     def _end(self, trying: _Trying, error: WanAnimateError | None) -> None:
         """Try no more; nodes are told why, if that is known."""
-        trying.begun.discard()
+        trying.arrival.discard()
         if error is not None:
             trying.job.fail(error)
         self._desk.done(trying.job)

@@ -6,13 +6,11 @@ import os
 import secrets
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import TransportError
 from ..ledger.rows import TaskRow
 from ..media.probe import ClipInfo
-from ..transport import Partial
 
 LIMIT_BYTES = 4 * 1024**3
 """A result is never larger: 120 s of 720p are some hundred MB."""
@@ -38,33 +36,6 @@ def room_for(folder: Path, *, needed_bytes: int = 1, held_bytes: int = 0) -> int
             "The disk of the output folder is full. Make room; the file is fetched then."
         )
     return room
-
-
-@dataclass
-class Begun:
-    """A result on its way, of which a part may lie on disk to go on from.
-
-    Attributes:
-        part: Where it lies.
-        so_far: What is known of it.
-    """
-
-    part: Path | None = None
-    so_far: Partial = field(default_factory=Partial)
-
-    def at(self, part: Path) -> Partial:
-        """What has come to this place; what lies elsewhere is removed."""
-        if part != self.part:
-            self.discard()
-            self.part = part
-        return self.so_far
-
-    def discard(self) -> None:
-        """Remove what has come."""
-        self.so_far = Partial()
-        if self.part is not None:
-            with suppress(OSError):
-                self.part.unlink(missing_ok=True)
 
 
 def part_name(row: TaskRow, owner: str) -> str:
