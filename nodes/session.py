@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..utils.clock import SystemClock
-from ..utils.ledger.ledger import has_unfinished
+from ..utils.ledger.unfinished import has_unfinished
 from ..utils.settings import SettingsStore
 from . import _host as host
 from .news import tell

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from apixo_wan_animate.utils.hosting.host import MEDIA_TYPES, random_name
 from apixo_wan_animate.utils.ledger.rows import TaskRow
-from apixo_wan_animate.utils.tasks.fetch import part_name, result_name
+from apixo_wan_animate.utils.tasks.result_file import part_name, result_name
 
 PACK = Path(__file__).resolve().parent.parent
 SOURCES = sorted(

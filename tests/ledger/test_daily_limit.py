@@ -10,6 +10,7 @@ from apixo_wan_animate.utils.errors import LimitError
 from apixo_wan_animate.utils.ledger.ledger import (
     Ledger,
 )
+from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.spending import Spending, local_day
 from apixo_wan_animate.utils.ledger.states import State
 
@@ -47,6 +48,25 @@ def test_what_was_forgotten_still_counts(ledger):
     fresh, _ = ledger.admit(new())
     with pytest.raises(LimitError, match="and 7 s of"):
         ledger.sending(fresh.id, daily_limit_s=10)
+
+
+@pytest.mark.parametrize("typed_first", [False, True])
+@pytest.mark.parametrize("billable_s", [7, None])
+def test_what_is_back_after_it_was_forgotten_counts_once(
+    ledger, database, clock, typed_first, billable_s
+):
+    for fingerprint in ("f1", "f2"):
+        row, _ = ledger.admit(new(fingerprint, billable_s=billable_s))
+        lost = ledger.sending(row.id, daily_limit_s=None, key_mark="k")
+        ledger.forget(row.id, force=True)
+    spent = Spending(database).seconds(start=0, end=2**40)
+    if typed_first:
+        ledger.admit_typed(NewTask(lost.origin, lost.practice), "t-1")
+    for _ in range(2):
+        back = ledger.restore(lost, "t-1")
+        assert (back.state, back.task_id) == (State.SUBMITTED, "t-1")
+        assert (back.sending_at, back.billable_s, back.key_mark) == (clock.now(), billable_s, "k")
+        assert Spending(database).seconds(start=0, end=2**40) == spent
 
 
 def test_yesterday_does_not_count(ledger, clock):

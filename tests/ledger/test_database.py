@@ -13,9 +13,10 @@ import psutil
 import pytest
 from apixo_wan_animate.utils.errors import LedgerError
 from apixo_wan_animate.utils.ledger.database import Database
-from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger, has_unfinished
+from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.mending import take_notice
 from apixo_wan_animate.utils.ledger.schema import MIGRATIONS
+from apixo_wan_animate.utils.ledger.unfinished import has_unfinished
 
 from .rows_made import accepted, new
 

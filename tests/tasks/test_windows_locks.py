@@ -15,7 +15,7 @@ from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.replacing import replacing
 from apixo_wan_animate.utils.setting_values import Secret
 from apixo_wan_animate.utils.settings import SettingsStore
-from apixo_wan_animate.utils.tasks.fetch import put_in_place
+from apixo_wan_animate.utils.tasks.result_file import put_in_place
 
 from .world import clip, outcome, request
 

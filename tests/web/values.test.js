@@ -98,6 +98,12 @@ const ended = {
   fail_message: "",
 };
 
+test("a result that was kept although it is no sound clip is a warning that says so", () => {
+  const kept = { ...ended, state: "collected", fail_code: "unverified", fail_message: "It is kept." };
+  const toast = toastFor(kept, englishTexts());
+  assert.deepEqual([toast.severity, toast.detail], ["warn", "It is kept."]);
+});
+
 test("a task that a node waits for gets no toast", () => {
   assert.equal(toastFor({ ...ended, watched: true }, englishTexts()), null);
   assert.equal(toastFor({ ...ended, state: "running" }, englishTexts()), null);

@@ -213,14 +213,16 @@ class Database:
                 f"There is a folder where the ledger {self._path.name} should be. Move it away, "
                 "then run again."
             )
-        finish(self._path)
+        new = finish(self._path)
         if is_missing(self._path):
             make_new(self._path, self._migrations)
+            new = True
         elif not self._is_sound():
             report(LedgerError(mend(self._path, self._migrations)))
+            new = True
         with contextlib.closing(self._connect()) as connection:
             self._refuse_later_version(connection)
-        self._choose_journal()
+        self._choose_journal(new=new)
         with contextlib.closing(self._connect()) as connection:
             if _version(connection) < len(self._migrations):
                 run_migrations(connection, self._migrations)
@@ -249,12 +251,17 @@ class Database:
                 f"one knows {len(self._migrations)}). Update the pack."
             )
 
-    def _choose_journal(self) -> None:
-        """WAL, or a rollback journal where the disk refuses it, which only writing shows."""
+    def _choose_journal(self, *, new: bool) -> None:
+        """WAL, or a rollback journal where the disk refuses it, which only writing shows.
+
+        Only a new file is tried out: to switch one that others work with would disturb them.
+        """
         try:
             with contextlib.closing(self._connect()) as connection:
-                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            self._try_to_write()
+                wanted = "PRAGMA journal_mode = WAL" if new else "PRAGMA journal_mode"
+                mode = connection.execute(wanted).fetchone()[0]
+            if mode == "wal":
+                self._try_to_write()
         except sqlite3.OperationalError as error:
             if _is_held(error):
                 raise

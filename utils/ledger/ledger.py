@@ -7,21 +7,18 @@ changed by anyone.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ..billing import MOST_BILLED_S
 from ..clock import Clock
 from ..errors import InputError, LedgerError
 from .database import Database
 from .reading import LedgerReader, marks, values
 from .rows import NewTask, TaskRow, read_row
-from .spending import check_daily_limit
+from .spending import check_daily_limit, remember, remember_no_longer
 from .states import ACCEPTED, LIVE, UNFINISHED, State, is_legal
 
 LEDGER_FILE = "ledger.sqlite3"
@@ -32,25 +29,8 @@ _KEPT = (
     "kind", "resolution", "prompt", "seed", "provider", "character", "motion", "keep_sound",
     "clip_s", "billable_s", "sending_at", "key_mark", "sound", "thumbnail",
 )  # fmt: skip
-
-
-def has_unfinished(folder: Path) -> bool:
-    """Whether a ledger in a folder holds tasks that somebody has to go on with.
-
-    Only looks: nothing is made, and a ledger that cannot be read counts as one to open, so
-    that opening it can say why.
-    """
-    path = folder / LEDGER_FILE
-    if not path.is_file():
-        return False
-    try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)
-        ) as db:
-            sql = f"SELECT 1 FROM tasks WHERE state IN ({marks(UNFINISHED)}) OR candidate <> ''"  # noqa: S608
-            return db.execute(sql, values(UNFINISHED)).fetchone() is not None
-    except sqlite3.Error:
-        return True
+_BESIDE = frozenset({"sound", "thumbnail"})
+"""Names of files, which go with their row."""
 
 
 class RowGoneError(LedgerError):
@@ -112,6 +92,25 @@ class Ledger(LedgerReader):
             row = self._insert(db, new, state=State.SUBMITTED)
             now = self._clock.now()
             return self._update(db, row, {"task_id": task_id, "submitted_at": now}), True
+
+    def restore(self, lost: TaskRow, task_id: str) -> TaskRow:
+        """The row of a task whose own row was forgotten while its submit was out.
+
+        A row that somebody made meanwhile, by typing the id into Collect, is it; its seconds count
+        in it again, and no longer as forgotten.
+        """
+        with self._database.write(durable=True) as db:
+            found = db.execute(
+                "SELECT * FROM tasks WHERE origin = ? AND task_id = ?", (lost.origin, task_id)
+            ).fetchone()
+            if found is not None and found["sending_at"] is not None:
+                return read_row(found)
+            new = NewTask(lost.origin, lost.practice)
+            row = read_row(found) if found else self._insert(db, new, state=State.SUBMITTED)
+            known = {name: getattr(lost, name) for name in _KEPT if name not in _BESIDE}
+            remember_no_longer(db, lost)
+            now = row.submitted_at or self._clock.now()
+            return self._update(db, row, {**known, "task_id": task_id, "submitted_at": now})
 
     def sending(self, row_id: int, *, daily_limit_s: int | None, key_mark: str = "") -> TaskRow:
         """Write, onto the disk, that the submit is about to leave.
@@ -338,13 +337,7 @@ class Ledger(LedgerReader):
                     f"Row {row_id} is {row.state.value}: its task is under way and is paid for. "
                     "Wait for its result, or forget it by force."
                 )
-            db.execute(
-                "INSERT INTO forgotten (sending_at, billable_s, resolution) "
-                "SELECT sending_at, coalesce(billable_s, ?), resolution FROM tasks "
-                "WHERE id = ? AND practice = 0 AND sending_at IS NOT NULL "
-                "AND state NOT IN ('preparing', 'refused', 'abandoned')",
-                (MOST_BILLED_S, row_id),
-            )
+            remember(db, row_id)
             db.execute("DELETE FROM tasks WHERE id = ?", (row_id,))
             db.execute("DELETE FROM needs WHERE row_id = ?", (row_id,))
             return row

@@ -65,14 +65,19 @@ def is_missing(path: Path) -> bool:
     return not path.exists() and not any(_beside(path, ending).exists() for ending in _LOGS)
 
 
-def finish(path: Path) -> None:
+def finish(path: Path) -> bool:
     """Take up a mending that was cut off when all but the change of places was done.
+
+    Returns:
+        Whether there was one, so that the ledger is a new file.
 
     Raises:
         LedgerError: Another program has the damaged file open.
     """
-    if _named(path, "ready").exists():
-        _take_place(path)
+    if not _named(path, "ready").exists():
+        return False
+    _take_place(path)
+    return True
 
 
 def mend(path: Path, migrations: Sequence[str]) -> str:

@@ -65,6 +65,27 @@ def check_daily_limit(
         )
 
 
+def remember(db: sqlite3.Connection, row_id: int) -> None:
+    """Let the seconds of a row that is about to go still count."""
+    db.execute(
+        "INSERT INTO forgotten (sending_at, billable_s, resolution) "
+        "SELECT sending_at, coalesce(billable_s, ?), resolution FROM tasks "
+        "WHERE id = ? AND practice = 0 AND sending_at IS NOT NULL "
+        "AND state NOT IN ('preparing', 'refused', 'abandoned')",
+        (MOST_BILLED_S, row_id),
+    )
+
+
+def remember_no_longer(db: sqlite3.Connection, row: TaskRow) -> None:
+    """Undo `remember` for a row that is back; others of the same moment stay."""
+    seconds = row.billable_s if row.billable_s is not None else MOST_BILLED_S
+    db.execute(
+        "DELETE FROM forgotten WHERE rowid = (SELECT rowid FROM forgotten "
+        "WHERE sending_at = ? AND billable_s = ? AND resolution = ? LIMIT 1)",
+        (row.sending_at, seconds, row.resolution),
+    )
+
+
 class Spending:
     """Sums over the ledger.
 

@@ -29,6 +29,7 @@ from .prepare import Preparer
 from .request import Request
 from .settle import CALLBACK_PATH
 from .submit import unknown_fate
+from .unverified import is_unverified, unverified
 from .watch import Outcome, Watch, shutting_down
 
 _AGAIN_S = 0.05
@@ -227,13 +228,17 @@ class Admission:
     def _reuse(self, row: TaskRow, watch: Watch, wish: Wish | None) -> None:
         """Answer from the file; where it is gone, fetch it again."""
         file = self._desk.folders.output / row.file
-        if row.file and file.is_file():
+        there = bool(row.file) and file.is_file()
+        if there and not is_unverified(row):
             url = row.result_urls[0] if row.result_urls else ""
             watch.finish(Outcome(row, file, reused=wish is not None, result_url=url))
             return
         if row.practice and wish is not None:
             self._desk.ledger.forget(row.id, force=True)  # it costs nothing to make it again
             self._look_again(row, watch, wish)
+            return
+        if there:
+            watch.fail(unverified(row))
             return
         with self._admitting:
             job = self._stages.table.get(row.id)

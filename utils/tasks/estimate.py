@@ -22,6 +22,7 @@ from .fingerprint import fingerprint
 from .identity import Identifier
 from .making import PIXELS, length_of
 from .request import Request, UrlCharacter, UrlMotion
+from .unverified import is_unverified
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ class Estimator:
             report.fail(
                 f"row {row.id} is the same request, and its fate is unknown; settle it first"
             )
+        elif row.state is State.COLLECTED and is_unverified(row):
+            report.fail(row.fail_message)
         elif row.state is State.COLLECTED:
             report.add(f"already finished as task {row.task_id}: nothing would be submitted")
         else:

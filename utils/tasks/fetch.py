@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +19,6 @@ from ..errors import (
     SettingsError,
     Stopped,
     TaskError,
-    TransportError,
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError
@@ -34,19 +30,24 @@ from ..replacing import sync
 from ..transport import RefusedLinkError
 from ..unexpected import as_ours, report
 from .agenda import Entry
+from .arrival import Arrival
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
 from .poll import task_failed
+from .result_file import part_name, put_in_place, result_name, room_for
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
+from .turns import GaveWayError
+from .unverified import (
+    UNVERIFIED,
+    Rejections,
+    clip_ending,
+    describe_unverified,
+    unverified,
+    unverified_name,
+)
 from .watch import Outcome
-
-LIMIT_BYTES = 4 * 1024**3
-"""A result is never larger: 120 s of 720p are some hundred MB."""
-
-_SPARED_BYTES = 256 * 1024**2
-"""So much of the disk is left free, whatever comes."""
 
 _GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
@@ -71,10 +72,12 @@ class _Trying:
     """
 
     job: Job
+    arrival: Arrival
     again: bool
     began: float
     since: Elapsed
     ask: bool = False
+    rejections: Rejections = field(default_factory=Rejections)
     delays: Iterator[float] = field(
         default_factory=lambda: growing(2.0, factor=2.0, cap_s=_PATIENT_S, spread=0.2)
     )
@@ -105,7 +108,8 @@ class Fetcher:
         job.show("downloading")
         clock = self._desk.clock
         since = Elapsed(clock, job.row.succeeded_at or clock.now())
-        self._put(_Trying(job, again, began=clock.monotonic(), since=since))
+        arrival = Arrival(self._desk, job)
+        self._put(_Trying(job, arrival, again, began=clock.monotonic(), since=since))
 
     def poke(self, row_id: int) -> bool:
         """Try now; whether the row waits for its next try here."""
@@ -120,11 +124,19 @@ class Fetcher:
     def drop(self, row_id: int) -> None:
         """Try no more."""
         with self._planning:
-            _, entry = self._waiting.pop(row_id, (None, None))
-        if entry is not None:
+            trying, entry = self._waiting.pop(row_id, (None, None))
+        if trying is not None and entry is not None:
             entry.cancel()
+            trying.arrival.discard()
+
+    def close(self) -> None:
+        """The process lets go: the next start begins anew."""
+        for row_id in list(self._waiting):
+            self.drop(row_id)
 
     def _put(self, trying: _Trying) -> None:
+        if self._desk.pool.is_full("fetch"):
+            trying.job.show("downloading", note="waiting for other downloads")
         self._desk.pool.put("fetch", lambda: self._run(trying))
 
     def _run(self, trying: _Trying) -> None:
@@ -133,9 +145,10 @@ class Fetcher:
             self._fetch_fresh(trying)
         except Stopped:
             return  # the process lets go; the next start goes on
+        except GaveWayError:
+            self._put(trying)
         except RowGoneError as error:
-            job.fail(error)
-            self._desk.done(job)
+            self._end(trying, error)
         except Exception as error:  # noqa: BLE001 - a result that is paid for is tried again
             self._disappointed(trying, error)
         else:
@@ -168,25 +181,39 @@ class Fetcher:
         return status.result_urls
 
     def _fetch(self, trying: _Trying, url: str) -> None:
-        job, row = trying.job, trying.job.row
+        row = trying.job.row
         folder = self._desk.folders.output / self._desk.settings.load().output
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / part_name(row, self._desk.ledger.owner)
-        part.unlink(missing_ok=True)
-        job.show("downloading")
+        media_type = trying.arrival.bring(url, part)
         try:
-            self._desk.transport.download(
-                url,
-                part,
-                limit_bytes=_room(folder),
-                rule=self._desk.remotes.rule(practice=row.practice),
-                progress=lambda done, total: job.show("downloading", done=done, total=total),
-                stop=self._desk.stopping,
-            )
             info = verify(part)
+        except DecodeError as error:
+            self._put_aside(trying, part, error, media_type=media_type)
+        else:
             self._keep(trying, part, info=info, url=url)
         finally:
-            part.unlink(missing_ok=True)
+            trying.arrival.discard()
+
+    def _put_aside(
+        self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
+    ) -> None:
+        """Keep a file that is no sound clip once the same has come often enough; else try on.
+
+        Raises:
+            DecodeError: As given; another try may bring a better one.
+        """
+        job, row = trying.job, trying.job.row
+        ending, now = clip_ending(part, media_type), self._desk.clock.monotonic()
+        if not ending or not trying.rejections.is_final(part, now=now, at_once=trying.again):
+            raise error
+        sync(part)
+        file = put_in_place(part, part.with_name(unverified_name(row, ending)))
+        self._describe(row, None, file=file)
+        place = file.relative_to(self._desk.folders.output).as_posix()
+        told = describe_unverified(row, place, error)
+        self._write_down(trying, {"file": place, "fail_code": UNVERIFIED, "fail_message": told})
+        job.fail(unverified(job.row))
 
     def _keep(self, trying: _Trying, part: Path, *, info: ClipInfo, url: str) -> None:
         """Give the file its sound and its name, then its place in the ledger."""
@@ -199,17 +226,25 @@ class Fetcher:
             file = put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
-        note = describe_result(row, info, file=file, now=self._desk.clock.now())
-        write_whole(file.with_suffix(".json"), note)
+        self._describe(row, info, file=file)
         place = file.relative_to(self._desk.folders.output).as_posix()
         known = {"file": place, **({"note": warning} if warning else {})}
-        if trying.again:
-            job.update(self._desk.ledger.note(row.id, **known))
-        else:
-            job.update(self._desk.ledger.step(row.id, State.COLLECTED, **known))
+        self._write_down(trying, {**known, "fail_code": "", "fail_message": ""})
         job.show("done")
         warnings = (*job.warnings, warning) if warning else job.warnings
         job.finish(Outcome(job.row, file, trying.again, url, warnings))
+
+    def _describe(self, row: TaskRow, info: ClipInfo | None, *, file: Path) -> None:
+        described = describe_result(row, info, file=file, now=self._desk.clock.now())
+        write_whole(file.with_suffix(".json"), described)
+
+    def _write_down(self, trying: _Trying, known: Mapping[str, str]) -> None:
+        """Say in the ledger that the file is there."""
+        job, ledger = trying.job, self._desk.ledger
+        if trying.again:
+            job.update(ledger.note(job.row.id, **known))
+        else:
+            job.update(ledger.step(job.row.id, State.COLLECTED, **known))
 
     def _give_sound(
         self, row: TaskRow, part: Path, voiced: Path, *, info: ClipInfo
@@ -225,7 +260,7 @@ class Fetcher:
         sound = self._desk.sounds / row.sound
         if not (row.keep_sound and not info.has_sound and row.sound and sound.is_file()):
             return info, ""
-        _room(part.parent, needed_bytes=part.stat().st_size)
+        room_for(part.parent, needed_bytes=part.stat().st_size)
         try:
             add_sound(part, sound, voiced, stop=self._desk.stopping)
             return verify(voiced), ""
@@ -238,8 +273,7 @@ class Fetcher:
         """Try again later; nodes are told after a minute, and the row after a week."""
         job = trying.job
         if self._is_forgotten(job.row.id):
-            job.fail(RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
-            self._desk.done(job)
+            self._end(trying, RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
             return
         ours = self._explain(job.row, error)
         waited_s = self._desk.clock.monotonic() - trying.began
@@ -247,14 +281,13 @@ class Fetcher:
         trying.ask = trying.ask or gone
         hopeless = gone or isinstance(error, (AuthError, SettingsError))
         if trying.again and (hopeless or waited_s > PATIENCE_S):
-            job.fail(_dead_link(job.row) if gone else ours)
-            self._desk.done(job)
+            self._end(trying, _dead_link(job.row) if gone else ours)
             return
         if waited_s > PATIENCE_S:
             job.disappoint(ours)
         lasted_s = trying.since.seconds()
         if gone and lasted_s > FILE_GONE_FINAL_S and waited_s > _LEAST_TRIED_S:
-            self._give_up(job)
+            self._give_up(trying)
             return
         delay_s = next(trying.delays)
         job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
@@ -288,50 +321,24 @@ class Fetcher:
             task_id=row.task_id,
         )
 
-    def _give_up(self, job: Job) -> None:
+    def _end(self, trying: _Trying, error: WanAnimateError | None) -> None:
+        """Try no more; nodes are told why, if that is known."""
+        trying.arrival.discard()
+        if error is not None:
+            trying.job.fail(error)
+        self._desk.done(trying.job)
+
+    def _give_up(self, trying: _Trying) -> None:
+        job = trying.job
         message = "Its file has been gone for 7 days."
         try:
             row = self._desk.ledger.step(job.row.id, State.FAILED, fail_message=message)
         except WanAnimateError as error:
             report(error)
+            self._end(trying, None)
         else:
             job.update(row)
-            job.fail(task_failed(row))
-        self._desk.done(job)
-
-
-def _room(folder: Path, *, needed_bytes: int = 1) -> int:
-    """The largest file that may come.
-
-    Raises:
-        TransportError: The disk is as good as full.
-    """
-    room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
-    if room < needed_bytes:
-        raise TransportError(
-            "The disk of the output folder is full. Free some space; the file is then fetched."
-        )
-    return room
-
-
-def part_name(row: TaskRow, owner: str) -> str:
-    """The name of a result on its way; by it the leavings of a dead process are found."""
-    return f".{row.tag}-{owner}.part"
-
-
-def remove_parts(folder: Path, owner: str) -> None:
-    """Remove what a dead process was fetching when it died."""
-    for part in folder.glob(f".*-{owner}.part*"):
-        with suppress(OSError):
-            part.unlink()
-
-
-def result_name(row: TaskRow, info: ClipInfo) -> str:
-    """The file's name: what it is, its task, and letters that make it unique."""
-    names = set(info.container.split(","))
-    ending = ".mp4" if names & {"mp4", "mov"} else ".webm" if "webm" in names else ".mkv"
-    first = ["PRACTICE"] if row.practice else []
-    return "_".join([*first, row.kind or "wan", row.short_id, row.tag]) + ending
+            self._end(trying, task_failed(row))
 
 
 def _is_gone(error: Exception) -> bool:
@@ -348,13 +355,3 @@ def _dead_link(row: TaskRow) -> TaskError:
         "which submits the request again; or change the seed.",
         task_id=row.task_id,
     )
-
-
-def put_in_place(part: Path, file: Path) -> Path:
-    """Give a file its name; another one where a player of Windows holds the old file open."""
-    try:
-        part.replace(file)
-    except PermissionError:
-        file = file.with_stem(f"{file.stem}_{secrets.token_hex(2)}")
-        part.replace(file)
-    return file

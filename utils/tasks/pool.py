@@ -72,6 +72,11 @@ class Pool:
         with self._changed:
             return len(self._waiting[kind])
 
+    def is_full(self, kind: str) -> bool:
+        """Whether one more piece of a kind would have to wait for others of it."""
+        with self._changed:
+            return self._running[kind] + len(self._waiting[kind]) >= self._limits[kind]
+
     def _call(self) -> None:
         """Have one thread more look at what waits."""
         if self._idle or len(self._threads) >= self._workers:

@@ -88,10 +88,10 @@ class Settler:
         self._desk.pool.put("poll", lambda: self._ask(row_id, delays, left=left))
 
     def _ask(self, row_id: int, delays: Iterator[float], *, left: int) -> None:
-        row = self._desk.ledger.row(row_id)
         try:
+            row = self._desk.ledger.row(row_id)
             over = row is None or not row.candidate or self._prove(row)
-        except WanAnimateError as error:
+        except Exception as error:  # noqa: BLE001 - it may be paid for: it is asked about again
             report(error)
             over = isinstance(error, (InputError, RowGoneError)) or left <= 0
             if over:

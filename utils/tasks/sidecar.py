@@ -14,12 +14,14 @@ from ..replacing import replacing
 SCHEMA = 1
 
 
-def describe_result(row: TaskRow, info: ClipInfo, *, file: Path, now: float) -> dict[str, Any]:
+def describe_result(
+    row: TaskRow, info: ClipInfo | None, *, file: Path, now: float
+) -> dict[str, Any]:
     """What the sidecar says.
 
     Args:
         row: The task, succeeded.
-        info: What its file holds.
+        info: What its file holds; None where it is no sound clip.
         file: The file.
         now: When it was fetched, Unix seconds.
     """
@@ -45,16 +47,23 @@ def describe_result(row: TaskRow, info: ClipInfo, *, file: Path, now: float) -> 
         "complete_time_ms": row.complete_ms,
         "cost_time_ms": row.cost_ms,
         "result_urls": list(row.result_urls),
+        "verified": info is not None,
         "file": {
             "name": file.name,
             "bytes": file.stat().st_size,
-            "width": info.size.width,
-            "height": info.size.height,
-            "frame_rate": str(info.frame_rate),
-            "frames": info.frame_count,
-            "seconds": round(info.duration_s, 3),
-            "sound": info.has_sound,
+            **(_describe_clip(info) if info is not None else {}),
         },
+    }
+
+
+def _describe_clip(info: ClipInfo) -> dict[str, Any]:
+    return {
+        "width": info.size.width,
+        "height": info.size.height,
+        "frame_rate": str(info.frame_rate),
+        "frames": info.frame_count,
+        "seconds": round(info.duration_s, 3),
+        "sound": info.has_sound,
     }
 
 

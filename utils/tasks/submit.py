@@ -22,7 +22,7 @@ from ..errors import (
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError, TaskTakenError
-from ..ledger.rows import NewTask, TaskRow
+from ..ledger.rows import TaskRow
 from ..ledger.states import State
 from ..unexpected import as_ours, report
 from .desk import Desk
@@ -177,8 +177,8 @@ class Submitter:
         """We were stopping, and another process took the row for a crashed one's; or it is gone.
 
         Raises:
-            RowGoneError: The user has forgotten the row; the task is kept as if its id were typed
-                in, since it is paid for.
+            RowGoneError: The user has forgotten the row; the task gets one of its own, since it is
+                paid for.
         """
         ledger, row = self._desk.ledger, job.row
         try:
@@ -186,7 +186,7 @@ class Submitter:
         except InputError as error:  # settled by somebody else in the meantime
             report(error)
         except RowGoneError as error:
-            ledger.admit_typed(NewTask(row.origin, row.practice), task_id)
+            ledger.restore(row, task_id)
             raise RowGoneError(
                 f"Row {row.id} was forgotten while its submit was under way, and APIXO has "
                 f"accepted it as task {task_id}. It is collected in a separate row."

@@ -2,6 +2,14 @@
 
 from .bodies import Form
 from .client import Probe, Reply, Transport
-from .download import DownloadProgress, RefusedLinkError
+from .download import DownloadProgress, Partial, RefusedLinkError
 
-__all__ = ["DownloadProgress", "Form", "Probe", "RefusedLinkError", "Reply", "Transport"]
+__all__ = [
+    "DownloadProgress",
+    "Form",
+    "Partial",
+    "Probe",
+    "RefusedLinkError",
+    "Reply",
+    "Transport",
+]

@@ -24,7 +24,7 @@ from ..errors import TransportError
 from .bodies import FileBody, Form, Progress, chunks, read_body
 from .call import Call
 from .connection import WatchedAdapter
-from .download import DownloadProgress, Wish, fetch, media_type_of, total_bytes
+from .download import DownloadProgress, Partial, Wish, fetch, media_type_of, total_bytes
 from .exchange import file_patience, followed, fresh, patience, reply_to
 from .retry_after import retry_after_s
 from .watch import Watch, keep_links_out_of_logs
@@ -208,7 +208,7 @@ class Transport:
             kind = media_type_of(response)
             return Probe(response.status_code, total, kind, first[:first_bytes])
 
-    def download(
+    def download(  # noqa: PLR0913 - each is a bound, or what the file has come to
         self,
         url: str,
         target: Path,
@@ -217,16 +217,22 @@ class Transport:
         rule: AddressRule | None,
         progress: DownloadProgress | None = None,
         stop: Event | None = None,
-    ) -> None:
-        """Stream a file to `target`, going on where a cut left it.
+        so_far: Partial | None = None,
+    ) -> str:
+        """Stream a file to `target`, going on where a cut, or an earlier link, left it.
 
         Args:
             url: What is fetched; each redirect's address is checked again.
-            target: Written from its beginning; the caller names a `.part` and removes it.
+            target: Where it goes; the caller names a `.part` and removes it.
             limit_bytes: The largest file allowed.
             rule: Which addresses may be reached.
             progress: Told bytes received, and in all or None.
             stop: Ends it within half a second.
+            so_far: What an earlier download has left in `target`; kept up to date, also when
+                this one fails. Without it, `target` is written from its beginning.
+
+        Returns:
+            What its host calls it, as in `video/mp4`; "" where it does not say.
 
         Raises:
             RefusedLinkError: The answer is an error or a page, or larger than allowed.
@@ -235,7 +241,8 @@ class Transport:
             Stopped: `stop` was set.
             OSError: `target` cannot be written.
         """
-        fetch(_stream, Wish(url, target, limit_bytes, rule, progress, stop), self._clock)
+        wish = Wish(url, target, limit_bytes, rule, progress, stop, so_far)
+        return fetch(_stream, wish, self._clock)
 
     def _read(self, response: requests.Response, watch: Watch, limit_bytes: int) -> Reply:
         """The whole reply; of one that says that the request failed, as much as can be had."""

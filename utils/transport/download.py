@@ -1,4 +1,4 @@
-"""One large file to disk, going on with a range where the connection was cut."""
+"""One large file to disk, going on with a range where the connection, or a link, ended."""
 
 from __future__ import annotations
 
@@ -38,9 +38,56 @@ class RefusedLinkError(TransportError):
         self.status = status
 
 
+@dataclass
+class Partial:
+    """What is known of a file so far; a later download may go on from it.
+
+    Attributes:
+        received: Bytes of it that are on disk.
+        total: Its size, None while unknown.
+        validator: What tells this version of it from others; "" where nothing does.
+        place: The link that they came by, without its query.
+        media_type: What its host calls it; "" where it does not say.
+    """
+
+    received: int = 0
+    total: int | None = None
+    validator: str = ""
+    place: str = ""
+    media_type: str = ""
+    finished: bool = False
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a later download could go on from here."""
+        return self.received > 0 and bool(self.validator) and not self.finished
+
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest; nothing, where a rest of another version could come."""
+        if not self.received or not self.validator:
+            return {}
+        return {"Range": f"bytes={self.received}-", "If-Range": self.validator}
+
+    def restart(self) -> None:
+        """Forget what has come."""
+        self.received, self.total, self.validator = 0, None, ""
+
+    def meet(self, wish: Wish) -> None:
+        """Go on by this link, or begin anew where it could lead to another file.
+
+        A date says little of a file at another place; a strong tag says enough.
+        """
+        place = wish.url.partition("?")[0]
+        there = wish.target.stat().st_size if wish.target.is_file() else 0
+        same = place == self.place or self.validator.startswith('"')
+        if there < self.received or self.finished or not same:
+            self.restart()
+        self.place, self.finished = place, False
+
+
 @dataclass(frozen=True)
 class Wish:
-    """What is to be fetched, and within which bounds."""
+    """What is to be fetched, within which bounds, and what has come of it before."""
 
     url: str = field(repr=False)
     target: Path
@@ -48,6 +95,7 @@ class Wish:
     rule: AddressRule | None
     progress: DownloadProgress | None
     stop: Event | None
+    so_far: Partial | None = None
 
 
 class Stream(Protocol):
@@ -60,41 +108,17 @@ class Stream(Protocol):
         ...
 
 
-@dataclass
-class _State:
-    """What is known of the file so far.
-
-    Attributes:
-        received: Bytes of it that are on disk.
-        total: Its size, None while unknown.
-        validator: What tells this version of it from others; "" where nothing does.
-    """
-
-    received: int = 0
-    total: int | None = None
-    validator: str = ""
-    finished: bool = False
-
-    def headers(self) -> dict[str, str]:
-        """What asks for the rest; nothing, where a rest of another version could come."""
-        if not self.received or not self.validator:
-            return {}
-        return {"Range": f"bytes={self.received}-", "If-Range": self.validator}
-
-    def restart(self) -> None:
-        """Forget what has come."""
-        self.received, self.total, self.validator = 0, None, ""
-
-
-def fetch(stream: Stream, wish: Wish, clock: Clock) -> None:
+def fetch(stream: Stream, wish: Wish, clock: Clock) -> str:
     """Fetch a file whole, in as many attempts as bring something new.
 
     Raises:
         As `Transport.download`.
     """
-    state, delays, fruitless, most = _State(), growing(0.5, factor=2, cap_s=8), 0, 0
+    state = wish.so_far if wish.so_far is not None else Partial()
+    state.meet(wish)
+    delays, fruitless, most = growing(0.5, factor=2, cap_s=8), 0, state.received
     stop = wish.stop or Event()
-    with wish.target.open("wb") as file:
+    with wish.target.open("r+b" if state.received else "wb") as file:
         for attempt in range(1, _MOST_ATTEMPTS + 1):
             problem: TransportError | None = None
             try:
@@ -104,7 +128,7 @@ def fetch(stream: Stream, wish: Wish, clock: Clock) -> None:
             except TransportError as error:
                 problem = error
             if state.finished:
-                return
+                return state.media_type
             fruitless = 0 if state.received > most else fruitless + 1
             most = max(most, state.received)
             if fruitless >= _MOST_FRUITLESS or attempt == _MOST_ATTEMPTS:
@@ -114,7 +138,7 @@ def fetch(stream: Stream, wish: Wish, clock: Clock) -> None:
     raise AssertionError("the last attempt ends above")
 
 
-def _attempt(stream: Stream, wish: Wish, state: _State, *, file: BinaryIO) -> None:
+def _attempt(stream: Stream, wish: Wish, state: Partial, *, file: BinaryIO) -> None:
     """One request: from the beginning, or from where the last one was cut."""
     asked = state.headers()
     if not asked:
@@ -129,6 +153,7 @@ def _attempt(stream: Stream, wish: Wish, state: _State, *, file: BinaryIO) -> No
         file.seek(state.received)
         file.truncate()
         if (state.total or 0) > wish.limit_bytes:
+            state.restart()
             raise _too_large(wish, response)
         _copy(response, wish, state, file=file)
     file.flush()
@@ -150,7 +175,7 @@ def _check(response: Response, wish: Wish) -> None:
         )
 
 
-def _align(response: Response, state: _State, *, asked: bool) -> bool:
+def _align(response: Response, state: Partial, *, asked: bool) -> bool:
     """Find out where in the file this reply begins; whether that is where bytes are missing."""
     validator = _validator(response)
     if response.status_code == 206:
@@ -166,10 +191,11 @@ def _align(response: Response, state: _State, *, asked: bool) -> bool:
         state.restart()
     state.total = total_bytes(response)
     state.validator = validator
+    state.media_type = media_type_of(response)
     return True
 
 
-def _copy(response: Response, wish: Wish, state: _State, *, file: BinaryIO) -> None:
+def _copy(response: Response, wish: Wish, state: Partial, *, file: BinaryIO) -> None:
     """Write what comes; finished when all has come that was announced."""
     inflater = Inflater(response.headers.get("Content-Encoding", ""))
     if not inflater.plain:  # sizes and ranges are of the compressed bytes
@@ -184,6 +210,7 @@ def _copy(response: Response, wish: Wish, state: _State, *, file: BinaryIO) -> N
                 status=response.status_code,
             ) from error
         if state.received + len(data) > wish.limit_bytes:
+            state.restart()
             raise _too_large(wish, response)
         file.write(data)
         state.received += len(data)
@@ -195,7 +222,7 @@ def _copy(response: Response, wish: Wish, state: _State, *, file: BinaryIO) -> N
         state.total = state.received
 
 
-def _show(wish: Wish, state: _State) -> None:
+def _show(wish: Wish, state: Partial) -> None:
     if wish.progress is not None:
         wish.progress(state.received, state.total)
 
@@ -208,7 +235,7 @@ def _too_large(wish: Wish, response: Response) -> RefusedLinkError:
     )
 
 
-def _cut(wish: Wish, state: _State) -> TransportError:
+def _cut(wish: Wish, state: Partial) -> TransportError:
     whole = "" if state.total is None else f" of {state.total}"
     return TransportError(
         f"{redact(wish.url)} broke off after {state.received}{whole} bytes and could not be "

@@ -23,6 +23,9 @@
  */
 export function toastFor(ended, { t }) {
   if (ended.watched) return null;
+  if (ended.state === "collected" && ended.fail_message) {
+    return { severity: "warn", summary: t("toast.collected"), detail: ended.fail_message };
+  }
   if (ended.state === "collected") {
     return { severity: "success", summary: t("toast.collected"), detail: ended.file };
   }
