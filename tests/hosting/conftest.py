@@ -147,8 +147,12 @@ class Site:
             body = b""
 
             def handle_any(self) -> None:
-                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                length = int(self.headers.get("Content-Length") or 0)
+                self.body = self.rfile.read(length)
                 site.seen.append((self.command, self.path, len(self.body)))
+                if len(self.body) < length:  # the client has left: no host keeps half a file
+                    self.close_connection = True
+                    return
                 answer(self)
 
             def __getattr__(self, name: str):

@@ -231,12 +231,13 @@ def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(worl
     def stalled(agenda, delay_s, call):
         entry = planned(agenda, delay_s, call)
         if delay_s > 0 and call.__qualname__.startswith("Fetcher"):
-            threading.Event().wait(0.2)
+            threading.Event().wait(1.0)
         return entry
 
     monkeypatch.setattr(Agenda, "after", stalled)
     world.plan.add("file", instead(404), times=2, path=RESULT)
-    watch = world.service(clock=FastClock(200)).start(request())
+    # The first try comes due after 0.6 s at most; the node is told after 15 s, and not before.
+    watch = world.service(clock=FastClock(4)).start(request())
     assert outcome(watch).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
 

@@ -52,36 +52,32 @@ def test_trouble_while_asking_is_ridden_out(world, fault):
     assert (world.submits, world.accepted) == (1, 1)
 
 
+def let_a_second_pass(service, clock) -> None:
+    """And everything that was due in it happen, questions and their answers included."""
+    passed = threading.Event()
+    service._agenda.after(1, passed.set)
+    clock.advance(1)
+    until(passed.is_set)
+    pool = service._pool
+    until(lambda: not pool.waiting("poll") and not pool._running["poll"])
+
+
 def test_when_asking_is_too_much_all_tasks_are_quiet_for_as_long_as_was_asked(world):
-    clock = FastClock(100)
+    clock, gate = HandClock(), Gate()
     service = world.service(clock=clock)
-    gate = threading.Event()
-
-    def not_yet(asked, handle):
-        gate.wait(20)
-        return handle()
-
-    world.plan.add("submit", not_yet, times=3)
+    world.plan.add("submit", gate, times=3)
     watches = [service.start(request(n)) for n in range(3)]
     until(lambda: world.submits == 3)
-    busy_at: list[float] = []
-    asked_at: list[float] = []
-
-    def busy(asked, handle):
-        busy_at.append(clock.monotonic())
-        return instead(429, headers={"Retry-After": "120"})(asked, handle)
-
-    def seen(asked, handle):
-        asked_at.append(clock.monotonic())
-        return handle()
-
-    world.plan.add("status", busy)
-    world.plan.add("status", seen, times=99)
-    gate.set()
-    for watch in watches:
-        outcome(watch)
-    in_flight_s = 20
-    assert not [at for at in asked_at if busy_at[0] + in_flight_s < at < busy_at[0] + 119]
+    world.plan.add("status", instead(429, headers={"Retry-After": "120"}))
+    gate.open()
+    until(lambda: all(watch.accepted() for watch in watches))
+    until(lambda: let_a_second_pass(service, clock) or world.remote.counts["status"])
+    asked = world.remote.counts["status"]  # whoever was due in the same second, too
+    for _ in range(118):
+        let_a_second_pass(service, clock)
+    assert world.remote.counts["status"] == asked <= 3
+    ask_until(world, clock, step_s=9, over=lambda: all(watch.done for watch in watches))
+    assert [outcome(watch).row.state for watch in watches] == [State.COLLECTED] * 3
 
 
 @pytest.mark.parametrize(
