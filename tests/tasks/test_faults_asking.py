@@ -9,7 +9,7 @@ import pytest
 from apixo_wan_animate.utils.errors import TaskFailedError
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice import faults
-from apixo_wan_animate.utils.practice.faults import cut, instead, replaced
+from apixo_wan_animate.utils.practice.faults import FaultPlan, cut, instead, replaced
 from apixo_wan_animate.utils.tasks.rhythm import MISSING_FINAL_S
 from clocks import FastClock, HandClock
 from patience import until
@@ -32,24 +32,35 @@ STATUS = [
     pytest.param(in_200(500), id="code 500 in 200"),
     pytest.param(with_data(lambda d: {**d, "state": "dreaming"}), id="unknown state"),
     pytest.param(with_data(lambda d: {**d, "state": "processing_r2"}), id="processing_r2"),
+    pytest.param(instead(200, b"[]"), id="a list"),
+]
+LINKLESS = [
     pytest.param(
         with_data(lambda d: {"taskId": d["taskId"], "state": "success"}), id="success, no links"
     ),
     pytest.param(
         with_data(lambda d: {**d, "state": "success", "resultJson": "{}"}), id="links empty"
     ),
-    pytest.param(instead(200, b"[]"), id="a list"),
 ]
+
+
+def ridden_out(world, fault, *, pace: float) -> None:
+    world.plan.add("status", fault, times=3)
+    service = world.service(clock=FastClock(pace))
+    assert outcome(service.start(request())).row.state is State.COLLECTED
+    assert world.plan.left == 0
+    assert (world.submits, world.accepted) == (1, 1)
 
 
 @pytest.mark.parametrize("fault", STATUS)
 def test_trouble_while_asking_is_ridden_out(world, fault):
-    world.plan.add("status", fault, times=3)
-    # A node is told after a minute without a file; slow machines need a real second for it.
-    service = world.service(clock=FastClock(60))
-    assert outcome(service.start(request())).row.state is State.COLLECTED
-    assert world.plan.left == 0
-    assert (world.submits, world.accepted) == (1, 1)
+    ridden_out(world, fault, pace=60)
+
+
+@pytest.mark.parametrize("fault", LINKLESS)
+def test_a_success_that_names_no_file_is_ridden_out(world, fault):
+    # A node is told after a minute without a file: at this pace, after ten seconds.
+    ridden_out(world, fault, pace=6)
 
 
 def let_a_second_pass(service, clock) -> None:
@@ -158,9 +169,10 @@ def test_a_task_that_another_key_submitted_waits_for_that_key_however_long(world
         world.plan.add("file", instead(404), times=10**6, path=RESULT)
         ask_until(world, clock, step_s=9, over=lambda: world.only_row().state is State.SUCCEEDED)
     key, world.environ["APIXO_API_KEY"] = world.environ["APIXO_API_KEY"], "another-accounts-key"
-    world.heal()
-    world.plan.add("file", instead(404), times=10**6, path=RESULT)
-    world.plan.add("status", instead(404), times=10**6)
+    unknown = FaultPlan()
+    unknown.add("file", instead(404), times=10**6, path=RESULT)
+    unknown.add("status", instead(404), times=10**6)
+    world.plan = unknown  # at once: in between, a question would be answered well
     began, before = clock.now(), world.only_row().state
     ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
     assert world.only_row().state is before
@@ -182,14 +194,15 @@ def test_a_key_that_comes_back_while_another_one_is_being_answered_is_not_blamed
     began = clock.now()
     world.plan.add("status", instead(404), times=10**6)
     ask_until(world, clock, step_s=9000, over=lambda: clock.now() - began > 9 * 86_400)
-    world.heal()
-    world.plan.add("file", instead(404), times=10**6, path=RESULT)
 
     def unknown_in_the_end(asked, handle):
         gate(asked, handle)
         return instead(404)(asked, handle)
 
-    world.plan.add("status", unknown_in_the_end, times=10**6)
+    unknown = FaultPlan()
+    unknown.add("file", instead(404), times=10**6, path=RESULT)
+    unknown.add("status", unknown_in_the_end, times=10**6)
+    world.plan = unknown  # at once: in between, a question would be answered well
     ask_until(world, clock, step_s=2400, over=gate.reached.is_set)
     world.environ["APIXO_API_KEY"] = key
     gate.open()
