@@ -497,11 +497,15 @@ def test_a_file_that_only_drips_is_given_up(serve, fetch, monkeypatch):
     from apixo_wan_animate.utils.transport import watch
 
     monkeypatch.setattr(watch, "_PACE_WINDOW_S", 0.3)
-    server = serve(drip)
-    began = time.monotonic()
-    with pytest.raises(TransportError):
-        fetch(server)
-    assert time.monotonic() - began < 10
+
+    def attempt() -> float:
+        server = serve(drip)
+        began = time.monotonic()
+        with pytest.raises(TransportError):
+            fetch(server)
+        return time.monotonic() - began
+
+    one_of_three(attempt, within_s=10.0)
 
 
 def endless_trailers(wire: Wire) -> None:
