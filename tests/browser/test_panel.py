@@ -9,6 +9,7 @@ from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger
 from apixo_wan_animate.utils.ledger.rows import NewTask
 from apixo_wan_animate.utils.ledger.states import State
 from graphs import ANIMATE_WIDGETS, small_clip, small_makers
+from patience import one_of_three
 from running_comfyui import install_pack, running, succeeded
 
 pytestmark = pytest.mark.comfyui
@@ -29,7 +30,7 @@ def card(panel, words: str):
 def test_a_task_is_followed_to_its_end_and_over_a_reload(practising, open_page):
     page = open_page(practising)
     panel = page.open_panel()
-    entry = practising.run(submit(7001, "practice:slow 12"))
+    entry = practising.run(submit(7001, "practice:slow 30"))
     task_id = entry["outputs"]["3"]["text"][0].split()[-1]
     shown = card(panel, task_id)
     shown.wait_for()
@@ -43,7 +44,7 @@ def test_a_task_is_followed_to_its_end_and_over_a_reload(practising, open_page):
     shown = card(panel, task_id)
     shown.wait_for()
     assert "apixo-underway" in shown.get_attribute("class")
-    panel.locator(".apixo-finished", has_text=task_id).wait_for(timeout=60_000)
+    panel.locator(".apixo-finished", has_text=task_id).wait_for(timeout=120_000)
     # No node was waiting for it, so the page says so.
     page.page.get_by_text("A Wan Animate result has arrived").first.wait_for()
 
@@ -68,6 +69,7 @@ def test_a_finished_task_goes_into_the_graph_and_runs_there(practising, open_pag
     shown.wait_for()
     task_id = shown.locator("code").inner_text()
     shown.get_by_role("button", name="Add to graph").click()
+    page.wait_until("app.graph._nodes.length")
     assert page.run("app.graph._nodes.map(n => [n.type, n.widgets[0].value])") == [
         ["ApixoWanCollect", task_id]
     ]
@@ -81,7 +83,7 @@ def test_the_id_is_copied_and_the_result_opens(practising, open_page):
     shown.wait_for()
     shown.get_by_role("button", name="Copy the task id").click()
     task_id = shown.locator("code").inner_text()
-    assert page.run("navigator.clipboard.readText()") == task_id
+    page.wait_for(lambda: page.run("navigator.clipboard.readText()") == task_id)
     reply = page.page.request.get(
         practising.url + shown.locator("a[data-action=open]").get_attribute("href")
     )
@@ -165,18 +167,24 @@ def busy(tmp_path_factory, page_options):
 
 
 def test_five_thousand_rows_are_shown_within_a_second(busy, open_page):
-    page = open_page(busy)
     busy.get("/apixo_wan_animate/tasks")  # the ledger is open, as it is after the first task
-    took_ms = page.run(
-        "async tab => { const began = performance.now();"
-        "  app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${tab}`);"
-        "  while (document.querySelectorAll('.apixo-card').length < 3)"
-        "    await new Promise(requestAnimationFrame);"
-        "  return performance.now() - began; }",
-        "apixo-wan-tasks",
-    )
-    print(f"5 000 rows: shown after {took_ms:.0f} ms")
-    assert took_ms < 1000
+    pages = []
+
+    def showing_s() -> float:
+        pages.append(open_page(busy))
+        took_ms = pages[-1].run(
+            "async tab => { const began = performance.now();"
+            "  app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${tab}`);"
+            "  while (document.querySelectorAll('.apixo-card').length < 3)"
+            "    await new Promise(requestAnimationFrame);"
+            "  return performance.now() - began; }",
+            "apixo-wan-tasks",
+        )
+        print(f"5 000 rows: shown after {took_ms:.0f} ms")
+        return took_ms / 1000
+
+    one_of_three(showing_s, within_s=1.0)
+    page = pages[-1]
     whole_ms = page.run(
         "async began => { while (document.querySelector('.apixo-row').ariaSetSize !== '5000')"
         "    await new Promise(requestAnimationFrame);"
@@ -188,17 +196,21 @@ def test_five_thousand_rows_are_shown_within_a_second(busy, open_page):
     assert panel.locator("article").count() < 40
     assert "apixo-asking" in panel.locator("article").first.get_attribute("class")
     panel.get_by_role("searchbox").fill("task-0001")
-    assert panel.locator("article").count() == 1
+    page.wait_for(lambda: panel.locator("article").count() == 1)
     panel.get_by_role("searchbox").fill("")
-    scrolled_ms = page.run(
-        "async () => { const list = document.querySelector('.apixo-scroll');"
-        "  const began = performance.now();"
-        "  for (let n = 0; n < 20; n += 1) { list.scrollTop = n * 30000;"
-        "    await new Promise(requestAnimationFrame); }"
-        "  return (performance.now() - began) / 20; }"
-    )
-    print(f"5 000 rows: {scrolled_ms:.1f} ms a frame while scrolling")
-    assert scrolled_ms < 300  # a crowded machine takes 110, a free one 30
+
+    def frame_s() -> float:
+        scrolled_ms = page.run(
+            "async () => { const list = document.querySelector('.apixo-scroll');"
+            "  const began = performance.now();"
+            "  for (let n = 0; n < 20; n += 1) { list.scrollTop = n * 30000;"
+            "    await new Promise(requestAnimationFrame); }"
+            "  return (performance.now() - began) / 20; }"
+        )
+        print(f"5 000 rows: {scrolled_ms:.1f} ms a frame while scrolling")
+        return scrolled_ms / 1000
+
+    one_of_three(frame_s, within_s=0.3)  # a crowded machine takes 0.11, a free one 0.03
 
 
 def test_the_sums_are_read_out_as_text(busy, open_page):

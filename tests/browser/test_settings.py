@@ -7,6 +7,7 @@ import re
 
 import pytest
 from comfy_page import ComfyPage
+from living_folder import content_of, files_below
 from running_comfyui import error_of, succeeded
 from secret_service import SECRET
 
@@ -108,13 +109,13 @@ def test_after_a_run_the_key_is_in_its_own_file_and_nowhere_else(customer, open_
         assert SECRET not in reply.text(), path
     holders = [
         path.relative_to(customer.base).as_posix()
-        for path in customer.base.rglob("*")
-        if path.is_file() and SECRET.encode() in path.read_bytes()
+        for path in files_below(customer.base)
+        if SECRET.encode() in content_of(path)
     ]
     assert holders == ["user/__apixo_wan_animate/credentials.json"]
     signed = re.compile(rb"/apixo_wan/published/[0-9a-f]{32}\.")
-    for path in (customer.base / "output").rglob("*"):
-        assert not path.is_file() or not signed.search(path.read_bytes()), path
+    for path in files_below(customer.base / "output"):
+        assert not signed.search(content_of(path)), path
     assert not signed.search(json.dumps(customer.get("/history")).encode())
 
 

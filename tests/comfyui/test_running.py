@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 from graphs import animate, loaders, small_clip, small_makers
+from patience import until
 from running_comfyui import PACK, error_of, load_json, succeeded, to_prompt
 
 pytestmark = pytest.mark.comfyui
@@ -75,20 +75,17 @@ def test_ten_identical_nodes_submit_once(comfy):
     assert len(results(comfy)) == before + 1
 
 
-def test_ten_different_nodes_take_little_longer_than_one(comfy):
-    prompt = "practice:slow 4"
-    began = time.monotonic()
-    entry = comfy.run({**small_makers(), "3": small_clip(seed=500, prompt=prompt)})
-    assert succeeded(entry), error_of(entry)
-    one_s = time.monotonic() - began
+def test_ten_different_nodes_are_under_way_at_once(comfy):
     graph = small_makers()
-    graph |= {str(200 + n): small_clip(seed=600 + n, prompt=prompt) for n in range(10)}
-    began = time.monotonic()
-    entry = comfy.run(graph)
-    ten_s = time.monotonic() - began
+    graph |= {str(200 + n): small_clip(seed=600 + n) for n in range(10)}
+    comfy.post("/probe/release", {})
+    before = comfy.get("/probe/accepted")
+    comfy.post("/probe/unending", {}).raise_for_status()
+    prompt = comfy.queue(graph)
+    until(lambda: comfy.get("/probe/accepted") == before + 10)
+    comfy.post("/probe/release", {})
+    entry = comfy.wait(prompt)
     assert succeeded(entry), error_of(entry)
-    print(f"one task {one_s:.2f} s, ten at once {ten_s:.2f} s")
-    assert ten_s < 2.5 * one_s
 
 
 def test_running_again_reuses_the_result(comfy):
@@ -111,16 +108,17 @@ def test_a_failed_task_is_a_red_node_with_two_sentences(comfy):
 
 
 def test_submit_lets_the_queue_go_on_and_collect_brings_the_result(comfy):
-    widgets = small_clip(seed=303, prompt="practice:slow 3")["inputs"]
+    widgets = small_clip(seed=303)["inputs"]
     dropped = {"decode_frames", "first_frame", "frame_count", "every_nth", "longest_side"}
     submit = {
         "class_type": "ApixoWanSubmit",
         "inputs": {name: value for name, value in widgets.items() if name not in dropped},
     }
-    began = time.monotonic()
-    entry = comfy.run({**small_makers(), "3": submit})
+    comfy.post("/probe/release", {})
+    comfy.post("/probe/unending", {}).raise_for_status()
+    entry = comfy.run({**small_makers(), "3": submit})  # it ends, and its task does not
     assert succeeded(entry), error_of(entry)
-    assert time.monotonic() - began < 3
+    comfy.post("/probe/release", {})
     task_id = entry["outputs"]["3"]["text"][0].split()[-1]
     collect = {
         "class_type": "ApixoWanCollect",

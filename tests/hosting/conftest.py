@@ -24,12 +24,14 @@ PACK = Path(__file__).parent.parent.parent
 
 
 class OwnClock(SystemClock):
-    """The machine's clock, moved by the test."""
+    """The machine's time of its making, moved by the test alone."""
 
-    offset_s = 0.0
+    def __init__(self) -> None:
+        self._made_at = time.time()
+        self.offset_s = 0.0
 
     def now(self) -> float:
-        return time.time() + self.offset_s
+        return self._made_at + self.offset_s
 
 
 @pytest.fixture
@@ -130,6 +132,21 @@ def s3(start_s3) -> S3Server:
     return start_s3()
 
 
+def take_body(handler) -> bool:
+    """Read the body of a request; whether it is whole, since no host keeps half a file."""
+    length = int(handler.headers.get("Content-Length") or 0)
+    handler.body = handler.rfile.read(length)
+    handler.close_connection |= len(handler.body) < length  # the client has left
+    return len(handler.body) == length
+
+
+class SiteServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # a client that left
+
+
 class Site:
     """A web server on loopback whose answers the test writes.
 
@@ -147,9 +164,10 @@ class Site:
             body = b""
 
             def handle_any(self) -> None:
-                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                whole = take_body(self)
                 site.seen.append((self.command, self.path, len(self.body)))
-                answer(self)
+                if whole:
+                    answer(self)
 
             def __getattr__(self, name: str):
                 if name.startswith("do_"):
@@ -181,12 +199,7 @@ class Site:
             def log_message(self, *args: object) -> None:
                 pass
 
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, request: object, client_address: object) -> None:
-                pass  # a client that left
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = SiteServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()

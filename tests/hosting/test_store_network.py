@@ -94,7 +94,7 @@ def test_a_private_certificate_is_trusted_only_when_the_environment_names_it(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cert))
     hosted = put()
     assert len(server.stored()) == 1
-    assert requests.get(hosted.url, verify=str(cert), timeout=10).status_code == 200
+    assert requests.get(hosted.url, verify=str(cert), timeout=60).status_code == 200
 
 
 def test_the_library_is_loaded_only_when_a_store_is_used(run_child):

@@ -49,16 +49,16 @@ def test_many_readers_at_once_leave_few_files_open(database):
     def read() -> None:
         with database.read() as db:
             db.execute("SELECT count(*) FROM tasks").fetchone()
-            reading.wait(10)
-            held.wait(10)
+            reading.wait(60)
+            held.wait(60)
 
     before = open_files()
     threads = [threading.Thread(target=read) for _ in range(12)]
     for thread in threads:
         thread.start()
-    reading.wait(10)
+    reading.wait(60)
     meanwhile = open_files()
-    held.wait(10)
+    held.wait(60)
     for thread in threads:
         thread.join()
     assert meanwhile - before >= 24  # the ledger and its log

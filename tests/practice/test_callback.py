@@ -45,7 +45,7 @@ def asked(url, prompt):
 def test_a_failed_task_is_called_back_too(client, listener):
     url, heard, _ = listener
     reply = client.submit(asked(url, "practice:fail X"))
-    path, envelope = heard.get(timeout=10)
+    path, envelope = heard.get(timeout=60)
     assert path == "/hook/t0ken"
     assert envelope["code"] == 200
     assert envelope["data"]["taskId"] == reply.json()["data"]["taskId"]
@@ -56,7 +56,7 @@ def test_a_lost_submit_is_called_back_all_the_same(client, listener):
     url, heard, _ = listener
     with pytest.raises(OSError):
         client.submit(asked(url, "practice:lost; practice:fail X"))
-    _, envelope = heard.get(timeout=10)
+    _, envelope = heard.get(timeout=60)
     assert client.status(envelope["data"]["taskId"]).status_code == 200
 
 

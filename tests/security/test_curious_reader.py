@@ -151,7 +151,7 @@ def test_links_that_are_secret_by_their_path_are_not_kept_either(tmp_path, servi
         first, second = service.submitted
         assert first["input"]["image_urls"] == second["input"]["image_urls"], "sent once"
         (link,) = first["input"]["video_urls"]
-        assert requests.get(link, timeout=10).status_code == 200
+        assert requests.get(link, timeout=60).status_code == 200
         marks = {
             "a published link": link.rsplit("/", 1)[-1].split(".")[2],
             "the token of our callback": first["callback_url"].rsplit("/", 1)[-1],

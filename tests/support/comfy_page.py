@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,20 @@ class ComfyPage:
         self.wait_until("window.app?.extensionManager?.getSidebarTabs?.().some("
                         f"tab => tab.id === '{TAB}')")  # fmt: skip
         self.wait_until("window.app.canvas?.graph != null")
-        self.page.wait_for_timeout(1500)
-        self.close_dialogs()
+        quiet_ms, began = 0, time.monotonic()
+        while quiet_ms < 1500 and time.monotonic() - began < 60:  # greetings may come late
+            self.page.wait_for_timeout(300)
+            quiet_ms = 0 if self.close_dialogs() else quiet_ms + 300
         return self
 
-    def close_dialogs(self) -> None:
-        for _ in range(3):
+    def close_dialogs(self) -> bool:
+        """Close what is open; whether there was anything."""
+        for turn in range(3):
             if not self.page.locator("[role=dialog]:visible").count():
-                return
+                return turn > 0
             self.page.keyboard.press("Escape")
             self.page.wait_for_timeout(300)
+        return True
 
     def use_nodes_2(self, wanted: bool) -> None:
         self.set("Comfy.VueNodes.Enabled", wanted)

@@ -59,7 +59,7 @@ def serving(address: str = "127.0.0.1") -> Iterator[Server]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     made = Server(f"http://{address}:{ready.port}")
     try:
         yield made
@@ -67,7 +67,7 @@ def serving(address: str = "127.0.0.1") -> Iterator[Server]:
         made.http.close()
         session.stop_service()
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
 
 
 def every_route() -> list[tuple[str, str]]:

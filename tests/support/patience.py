@@ -12,3 +12,18 @@ def until(what: Callable[[], object], *, limit_s: float = 90.0) -> None:
     while not what():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.01)
+
+
+def one_of_three(attempt: Callable[[], float], *, within_s: float) -> None:
+    """Hold a promise of speed, which a machine that pauses breaks once, and a defect each time.
+
+    Args:
+        attempt: Does it all anew, and says how many seconds it took.
+        within_s: So fast it has to be, once.
+    """
+    took: list[float] = []
+    while len(took) < 3:
+        took.append(attempt())
+        if took[-1] < within_s:
+            return
+    raise AssertionError(f"promised within {within_s:g} s, and took {took}")

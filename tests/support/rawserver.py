@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patience import until
+
 
 @dataclass
 class Asked:
@@ -136,6 +138,7 @@ class RawServer:
         self.origin = f"{scheme}://127.0.0.1:{self.port}"
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
+        self._peers: list[object] = []
         self._spawn(self._accept)
 
     def _spawn(self, work: Callable[..., None], *args: object) -> None:
@@ -146,7 +149,7 @@ class RawServer:
     def _accept(self) -> None:
         while not self.ending.is_set():
             try:
-                sock, _ = self._listening.accept()
+                sock, peer = self._listening.accept()
             except TimeoutError:
                 continue
             except OSError:
@@ -154,6 +157,7 @@ class RawServer:
             with self.lock:
                 number, self.connections = self.connections, self.connections + 1
                 self._open.append(sock)
+                self._peers.append(peer)
             self._spawn(self._serve, sock, number)
 
     def _serve(self, sock: socket.socket, number: int) -> None:
@@ -165,17 +169,30 @@ class RawServer:
                     with self.lock:
                         self._open.append(sock)
                 self.script(Wire(self, sock, number))
+        except ValueError:  # a script that waits in `select` while `close` closes its socket
+            if not self.ending.is_set():
+                raise
         finally:  # also where a script is at fault: nobody is to wait for its answer
             sock.close()
             with self.lock:  # thousands of connections may come
                 self._open = [other for other in self._open if other.fileno() >= 0]
                 self._threads.remove(threading.current_thread())
 
+    def dialled(self) -> int:
+        """How many connections have been made to it, those that still wait to be accepted too.
+
+        They are accepted in the order in which they were made, so one more shows how many came
+        before it; the script meets it as one that says nothing and goes.
+        """
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            until(lambda: last.getsockname() in self._peers)
+            return len(self._peers) - 1 - self._peers[::-1].index(last.getsockname())
+
     def close(self) -> None:
         self.ending.set()
         with contextlib.suppress(OSError):  # wakes `accept` at once on most systems
             self._listening.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join(timeout=5)
+        self._threads[0].join(timeout=60)
         self._listening.close()
         with self.lock:
             threads, sockets = list(self._threads), list(self._open)
@@ -183,7 +200,7 @@ class RawServer:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in threads:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
         for sock in sockets:
             sock.close()
 

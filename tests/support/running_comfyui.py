@@ -19,8 +19,8 @@ import requests
 from loaded_script import loaded_script
 
 PACK = Path(__file__).resolve().parents[2]
-START_LIMIT_S = 180
-RUN_LIMIT_S = 180
+START_LIMIT_S = 300
+RUN_LIMIT_S = 600
 
 
 def checkout() -> Path:
@@ -59,12 +59,12 @@ class Comfy:
         return self.log_file.read_text(errors="replace")
 
     def get(self, path: str, **params: Any) -> Any:
-        reply = requests.get(self.url + path, params=params, timeout=30)
+        reply = requests.get(self.url + path, params=params, timeout=60)
         reply.raise_for_status()
         return reply.json()
 
     def post(self, path: str, body: Any) -> requests.Response:
-        return requests.post(self.url + path, json=body, timeout=30)
+        return requests.post(self.url + path, json=body, timeout=60)
 
     def queue(self, prompt: dict[str, Any]) -> str:
         reply = self.post("/prompt", {"prompt": prompt, "client_id": self.client_id})
@@ -90,7 +90,7 @@ class Comfy:
         return self.wait(self.queue(prompt))
 
     def interrupt(self) -> None:
-        requests.post(self.url + "/interrupt", json={}, timeout=30).raise_for_status()
+        requests.post(self.url + "/interrupt", json={}, timeout=60).raise_for_status()
 
 
 def succeeded(entry: dict[str, Any]) -> bool:
@@ -139,6 +139,24 @@ def running(
 
     `{port}` in a value of `environment` stands for the port that it is given.
     """
+    comfy = _launch(base, environment, arguments)
+    try:
+        for _ in range(2):  # somebody else may take the port before it does
+            if _starts(comfy) or not _found_port_taken(comfy):
+                break
+            comfy = _launch(base, environment, arguments)
+        assert _starts(comfy), comfy.log()[-4000:]
+        yield comfy
+    finally:
+        comfy.process.terminate()
+        try:
+            comfy.process.wait(20)
+        except subprocess.TimeoutExpired:
+            comfy.process.kill()
+            comfy.process.wait(20)
+
+
+def _launch(base: Path, environment: dict[str, str], arguments: tuple[str, ...]) -> Comfy:
     comfyui, port = checkout(), free_port()
     for folder in ("input", "output", "temp", "user", "models", "custom_nodes"):
         (base / folder).mkdir(parents=True, exist_ok=True)
@@ -154,28 +172,25 @@ def running(
         process = subprocess.Popen(
             command, cwd=comfyui, stdout=out, stderr=subprocess.STDOUT, env=clean | told
         )
-    comfy = Comfy(base, port, process, log)
-    try:
-        _wait_for_start(comfy)
-        yield comfy
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
+    return Comfy(base, port, process, log)
 
 
-def _wait_for_start(comfy: Comfy) -> None:
+def _starts(comfy: Comfy) -> bool:
+    """Wait until it answers; False where it ends instead."""
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(requests.ConnectionError):
+        if comfy.process.poll() is not None:
+            return False
+        with contextlib.suppress(requests.RequestException):
             if requests.get(comfy.url + "/system_stats", timeout=10).ok:
-                return
-        assert comfy.process.poll() is None, comfy.log()[-4000:]
+                return True
         time.sleep(0.2)
     raise AssertionError(comfy.log()[-4000:])
+
+
+def _found_port_taken(comfy: Comfy) -> bool:
+    said = comfy.log()[-4000:].lower()
+    return "address already in use" in said or "only one usage of each socket address" in said
 
 
 def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
+from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import edited, instead
+from patience import until
 
 RESULT = "/files/practice-"
 """Results lie here; uploads do not."""
@@ -41,3 +43,10 @@ def ask_until(world, clock, *, step_s: float, over) -> None:
             if asked() > before or over():
                 break
             pause.wait(0.005)
+
+
+def until_it_is_not_there_yet(world, clock, watch) -> None:
+    """Let time pass until a result is ready and cannot be fetched; from then on it stands still."""
+    until(lambda: watch.accepted() is not None)
+    ask_until(world, clock, step_s=3, over=lambda: world.only_row().state is State.SUCCEEDED)
+    until(lambda: "not there yet" in watch.progress.note)

@@ -101,7 +101,7 @@ def waiting_for_its_file(world, gate, service):
     world.plan.add("status", gate, times=99)
     wanted = request(prompt="practice:silent", motion=clip(sound=True, frames=18))
     watch = service.start(wanted)
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     (sound,) = (world.folders().state / "sounds").glob("*.m4a")
     return watch, sound
 

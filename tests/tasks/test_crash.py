@@ -15,7 +15,7 @@ def test_a_process_killed_at_any_point_buys_nothing_twice_and_loses_nothing():
         [sys.executable, str(SCRIPT), "--kills", "1", "--races", "8"],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
     last = run.stdout.strip().splitlines()[-1] if run.stdout.strip() else ""
     told = re.fullmatch(r"kills (\d+), double 0, lost 0, stuck 0, asked (\d+)", last)

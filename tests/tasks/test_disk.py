@@ -22,6 +22,7 @@ from apixo_wan_animate.utils.ledger.states import State
 from clocks import FastClock, HandClock
 from patience import until
 
+from .answers import until_it_is_not_there_yet
 from .test_cancel import Gate
 from .world import outcome, request
 
@@ -261,12 +262,13 @@ def test_a_result_waits_for_room_and_is_then_fetched(world, small_disk):
     """The task is paid for: no submit more, and no end of it, because of a full disk."""
     output = world.folders().output
     output.symlink_to(small_disk, target_is_directory=True)
-    service = world.service()
+    clock = HandClock()
+    service = world.service(clock=clock)
     watch = service.start(request(1))
-    until(lambda: "not there yet" in watch.progress.note)
+    until_it_is_not_there_yet(world, clock, watch)
     assert world.only_row().state is State.SUCCEEDED
     output.unlink()
-    until(lambda: service.poke(world.only_row().id) or watch.done)
+    until(lambda: service.poke(world.only_row().id))
     assert outcome(watch).row.state is State.COLLECTED
     assert world.accepted == 1
 
@@ -280,7 +282,7 @@ def test_an_output_folder_that_is_a_file_is_told_and_the_result_comes_when_it_is
     world.plan.add("status", gate, times=1)
     service = world.service(clock=FastClock(400))
     watch = service.start(request(1))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     shutil.rmtree(output, ignore_errors=True)
     output.write_text("not a folder")
     gate.open()
@@ -317,7 +319,7 @@ def test_an_output_folder_that_vanishes_is_made_again(world):
     world.plan.add("status", gate, times=1)
     service = world.service()
     watch = service.start(request(1))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     shutil.rmtree(world.folders().output, ignore_errors=True)
     gate.open()
     assert outcome(watch).file.is_file()

@@ -6,9 +6,9 @@ many the service took. What it took is paid for.
 
 from __future__ import annotations
 
-import gc
 import json
 import socket
+import sys
 import threading
 
 import pytest
@@ -144,7 +144,7 @@ def test_the_service_says_how_long_to_wait_and_is_obeyed(world):
 
 
 def test_between_two_tries_the_row_is_durably_preparing_again(world):
-    world.plan.add("submit", instead(429, headers={"Retry-After": "300"}))
+    world.plan.add("submit", instead(429, headers={"Retry-After": "1500"}))
     watch = world.service().start(request())
     until(lambda: "busy" in watch.progress.note)
     assert world.only_row().state is State.PREPARING
@@ -161,7 +161,7 @@ def test_a_service_that_stays_busy_is_given_up_with_its_own_words(world):
 
 
 def test_leaving_while_the_service_is_busy_leaves_no_row(world):
-    world.plan.add("submit", instead(429, headers={"Retry-After": "300"}), times=9)
+    world.plan.add("submit", instead(429, headers={"Retry-After": "1500"}), times=9)
     watch = world.service().start(request())
     until(lambda: "busy" in watch.progress.note)
     watch.leave()
@@ -169,15 +169,25 @@ def test_leaving_while_the_service_is_busy_leaves_no_row(world):
     assert (world.submits, world.accepted) == (1, 0)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+@pytest.fixture
+def silent_port():
+    """A port where nobody listens, and that no other program is given meanwhile."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that it may be listened at
+        kept.bind(("127.0.0.1", 0))
+        port = int(kept.getsockname()[1])
+        if not sys.platform.startswith("linux"):  # elsewhere nobody can listen beside it
+            kept.close()
+        yield port
 
 
-def test_a_connection_that_is_never_made_is_tried_again_and_taken_once(world, tmp_path):
-    port = free_port()
+def test_a_connection_that_is_never_made_is_tried_again_and_taken_once(
+    world, tmp_path, silent_port
+):
+    port = silent_port
     world.environ["APIXO_BASE_URL"] = f"http://127.0.0.1:{port}"
-    watch = world.service().start(request())
+    # The service is tried again for three minutes: at this pace, for 36 seconds.
+    watch = world.service(clock=FastClock(5)).start(request())
     until(lambda: "cannot be reached" in watch.progress.note)
     assert world.only_row().state is State.PREPARING
     late = PracticeService(SystemClock(), folder=tmp_path / "late")
@@ -189,8 +199,8 @@ def test_a_connection_that_is_never_made_is_tried_again_and_taken_once(world, tm
         late.stop()
 
 
-def test_a_service_that_is_never_reached_is_given_up_after_minutes(world):
-    world.environ["APIXO_BASE_URL"] = f"http://127.0.0.1:{free_port()}"
+def test_a_service_that_is_never_reached_is_given_up_after_minutes(world, silent_port):
+    world.environ["APIXO_BASE_URL"] = f"http://127.0.0.1:{silent_port}"
     with pytest.raises(NotSentError):
         outcome(world.service(clock=FastClock(400)).start(request()))
     assert world.only_row().state is State.REFUSED
@@ -206,7 +216,7 @@ def test_a_callback_that_overtakes_the_answer_settles_the_row_when_the_answer_is
 
     def held_then_lost(asked, handle):
         reply = faults.lost(asked, handle)
-        release.wait(20)
+        release.wait(90)
         return reply
 
     world.plan.add("submit", held_then_lost)
@@ -231,12 +241,13 @@ def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(worl
     def stalled(agenda, delay_s, call):
         entry = planned(agenda, delay_s, call)
         if delay_s > 0 and call.__qualname__.startswith("Fetcher"):
-            threading.Event().wait(0.2)
+            threading.Event().wait(1.0)
         return entry
 
     monkeypatch.setattr(Agenda, "after", stalled)
     world.plan.add("file", instead(404), times=2, path=RESULT)
-    watch = world.service(clock=FastClock(200)).start(request())
+    # The first try comes due after 0.6 s at most; the node is told after 15 s, and not before.
+    watch = world.service(clock=FastClock(4)).start(request())
     assert outcome(watch).row.state is State.COLLECTED
     assert (world.submits, world.accepted) == (1, 1)
 
@@ -249,7 +260,7 @@ def test_a_thread_that_stalls_while_it_plans_the_next_try_forgets_no_result(worl
 def test_how_long_was_waited_is_forgotten_once_a_fate_is_known(world, fault, error):
     world.plan.add("submit", instead(429, headers=SOON))
     world.plan.add("submit", fault)
+    service = world.service()
     with pytest.raises(error):
-        outcome(world.service().start(request()))
-    gc.collect()
-    assert not [thing for thing in gc.get_objects() if type(thing).__name__ == "_Patience"]
+        outcome(service.start(request()))
+    assert service._house.submitter._patience == {}

@@ -53,7 +53,8 @@ FILES = [
 @pytest.mark.parametrize(("fault", "times"), FILES)
 def test_trouble_while_fetching_is_ridden_out(world, fault, times):
     world.plan.add("file", fault, times=times, path=RESULT)
-    result = outcome(world.service(clock=FastClock(20)).start(request()))
+    # The node is told after a minute without a file: at this pace, after twelve seconds.
+    result = outcome(world.service(clock=FastClock(5)).start(request()))
     assert result.row.state is State.COLLECTED
     assert result.file.stat().st_size > 1000
     assert world.plan.left == 0

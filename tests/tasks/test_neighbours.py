@@ -44,7 +44,7 @@ def test_when_the_first_cancels_the_second_goes_on_by_itself(world, gate):
     one, two = world.service(), world.service()
     world.plan.add("upload", gate, times=2)
     first = one.start(request())
-    assert gate.reached.wait(10)
+    assert gate.reached.wait(90)
     second = two.start(request())
     until(lambda: "another ComfyUI" in second.progress.note)
     first.leave()
@@ -70,7 +70,7 @@ def test_a_living_submit_is_not_taken_for_a_crashed_one(world, gate):
     one, two = world.service(), world.service()
     world.plan.add("submit", gate)
     watch = one.start(request())
-    assert gate.reached.wait(10)
+    assert gate.reached.wait(90)
     for _ in range(3):
         two._open().scan()
     assert world.only_row().state is State.SENDING
@@ -86,8 +86,9 @@ def test_what_was_accepted_is_collected_after_a_restart(world, gate):
     gate.open()
     one.stop()
     heard: list[State] = []
-    two = world.service()
+    two = world.service_unresumed()
     two.subscribe(lambda row, watched: heard.append(row.state))
+    two.resume()
     assert world.wait_for(State.COLLECTED).file
     until(lambda: State.COLLECTED in heard)
     assert (world.submits, world.accepted) == (1, 1)
@@ -224,7 +225,7 @@ def test_a_callback_brings_the_result_sooner_than_asking_would(world):
     release = threading.Event()
 
     def undone(asked, handle):
-        release.wait(10)
+        release.wait(90)
         return handle()
 
     world.plan.add("status", undone, times=1)
@@ -248,7 +249,7 @@ def test_a_callback_that_overtakes_the_answer_leaves_no_trace_when_the_answer_co
 
     world.plan.add("submit", answered_late)
     watch = service.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     (task,) = world.dashboard()
     assert service.callback(*called_back(task))
     assert world.only_row().candidate == task["taskId"]

@@ -17,7 +17,7 @@ from .world import request
 
 
 def refusals(caplog) -> int:
-    return sum("held by another program" in record.getMessage() for record in caplog.records)
+    return sum("locked by another program" in record.getMessage() for record in caplog.records)
 
 
 def test_a_candidate_is_asked_about_again_after_the_ledger_could_not_be_read(

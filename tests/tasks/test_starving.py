@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
 import time
 
 import pytest
 from apixo_wan_animate.utils.ledger.states import State
 from apixo_wan_animate.utils.practice.faults import instead
-from patience import until
+from patience import one_of_three, until
 
 from .test_cancel import Gate
 from .world import World, clip, outcome, picture, request
@@ -85,24 +87,68 @@ def test_a_task_that_is_ready_is_submitted_asked_about_and_collected(world, hang
     assert outcome(watch).file.is_file()
 
 
-def test_the_slot_of_an_upload_that_hangs_is_free_within_a_second_of_cancel(world, hanging):
-    service = world.service()
-    hanging.upload_and_encode(service)
-    hanging.encoding.set()
-    until(lambda: service._pool.waiting("upload") >= 1)
-    world.heal()
-    for watch in hanging.up:
-        watch.leave()
-    until(lambda: service._pool._running["upload"] == 0, limit_s=1)
-    assert outcome(service.start(request(1))).row.state is State.COLLECTED
+@pytest.fixture
+def in_worlds(tmp_path):
+    """Do something in worlds of its own, where everything can be made to hang."""
+
+    @contextlib.contextmanager
+    def entered(name: str):
+        world = World(tmp_path / name, request_threads=9)
+        hanging = Hanging(world)
+        try:
+            yield world, hanging
+        finally:
+            hanging.open()
+            world.close()
+
+    numbers = itertools.count()
+    return lambda: entered(f"world-{next(numbers)}")
 
 
-def test_leaving_while_everything_hangs_is_felt_at_once_and_the_rows_go(world, hanging):
-    service = world.service()
-    hanging.fetch(service)
-    hanging.upload_and_encode(service)
+def leave_all(hanging) -> float:
+    """Every node whose upload hangs is cancelled; when that began."""
     began = time.monotonic()
     for watch in hanging.up:
         watch.leave()
-    assert time.monotonic() - began < 0.2
-    until(lambda: len(world.rows()) == 3, limit_s=1)
+    return began
+
+
+def test_the_slot_of_an_upload_that_hangs_is_free_within_a_second_of_cancel(in_worlds):
+    def attempt() -> float:
+        with in_worlds() as (world, hanging):
+            service = world.service()
+            hanging.upload_and_encode(service)
+            hanging.encoding.set()
+            until(lambda: service._pool.waiting("upload") >= 1)
+            world.heal()
+            began = leave_all(hanging)
+            until(lambda: service._pool._running["upload"] == 0)
+            took_s = time.monotonic() - began
+            assert outcome(service.start(request(1))).row.state is State.COLLECTED
+            return took_s
+
+    one_of_three(attempt, within_s=1.0)
+
+
+def test_leaving_while_everything_hangs_is_felt_at_once(in_worlds):
+    def attempt() -> float:
+        with in_worlds() as (world, hanging):
+            service = world.service()
+            hanging.fetch(service)
+            hanging.upload_and_encode(service)
+            return time.monotonic() - leave_all(hanging)
+
+    one_of_three(attempt, within_s=0.2)
+
+
+def test_leaving_while_everything_hangs_removes_the_rows_within_a_second(in_worlds):
+    def attempt() -> float:
+        with in_worlds() as (world, hanging):
+            service = world.service()
+            hanging.fetch(service)
+            hanging.upload_and_encode(service)
+            began = leave_all(hanging)
+            until(lambda: len(world.rows()) == 3)
+            return time.monotonic() - began
+
+    one_of_three(attempt, within_s=1.0)

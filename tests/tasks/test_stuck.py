@@ -17,13 +17,14 @@ from apixo_wan_animate.utils.ledger.ledger import RowGoneError
 from apixo_wan_animate.utils.ledger.states import ACCEPTED, State
 from apixo_wan_animate.utils.practice import faults
 from apixo_wan_animate.utils.practice.faults import instead
+from apixo_wan_animate.utils.tasks import service as tasks_service
 from apixo_wan_animate.utils.tasks.request import ShareWish
-from clocks import FastClock
+from clocks import FastClock, HandClock
 from patience import until
 
 from .test_cancel import Gate
 from .test_trouble import Holder
-from .world import clip, outcome, picture, request
+from .world import HURRY, clip, outcome, picture, request
 
 RESULT = "/files/practice-"
 
@@ -38,6 +39,12 @@ def impatient(monkeypatch):
 def holder(world, impatient):
     """Another program that holds the ledger."""
     return Holder(world)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """The end of the process waits a real minute for the answer to a submit."""
+    monkeypatch.setattr(tasks_service, "SUBMIT_GRACE_S", 60 * HURRY)
 
 
 @pytest.fixture
@@ -79,17 +86,21 @@ def test_all_who_wait_for_an_upload_are_told_that_the_ledger_is_held(world, hold
 
 
 def test_a_ledger_that_is_held_just_before_the_submit_is_told_and_nothing_leaves(world, holder):
-    service, again = world.service(clock=FastClock(20)), request(2)
+    clock = HandClock()
+    service, again = world.service(clock=clock), request(2)
     world.plan.add("submit", instead(429, headers={"Retry-After": "20"}))
     watch = service.start(request())
     until(lambda: "busy" in watch.progress.note)
     holder.hold()
+    until(lambda: clock.advance(1) or watch.done)
     with pytest.raises(LedgerError, match="another program"):
         outcome(watch)
     holder.release()
-    until(lambda: world.rows() == [])
+    until(lambda: clock.advance(1) or world.rows() == [])
     assert world.accepted == 0
-    assert outcome(service.start(again)).row.state is State.COLLECTED
+    watch = service.start(again)
+    until(lambda: clock.advance(1) or watch.done)
+    assert outcome(watch).row.state is State.COLLECTED
 
 
 def test_a_ledger_that_is_held_at_the_start_is_looked_through_later(world, holder, gate, caplog):
@@ -112,7 +123,7 @@ def test_a_row_forgotten_while_its_submit_is_under_way_tells_the_id_of_what_was_
     service = world.service()
     world.plan.add("submit", gate)
     watch = service.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     service.forget(world.only_row().id, force=True)
     gate.open()
     with pytest.raises(TaskError, match="forgotten"):
@@ -128,7 +139,7 @@ def test_forgetting_by_force_stops_an_upload_and_leaves_no_file(world, gate):
     service = world.service()
     world.plan.add("upload", gate, times=99)
     watch = service.start(request(motion=clip(sound=True, frames=18)))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     service.forget(world.only_row().id, force=True)
     with pytest.raises(TaskError, match="forgotten"):
         outcome(watch)
@@ -174,7 +185,7 @@ def test_a_link_that_is_still_being_made_is_told_of_the_end(world, gate):
     world.plan.add("upload", gate, times=99)
     service = world.service()
     share = service.share(ShareWish(picture(), "auto"))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     service.stop()
     assert share.done
     with pytest.raises(Stopped):
@@ -185,12 +196,12 @@ def test_a_link_that_is_still_being_made_is_told_of_the_end(world, gate):
     ("route", "bought"), [("upload", 0), ("submit", 1), ("status", 1), ("file", 1)]
 )
 def test_a_process_that_ends_in_any_phase_loses_nothing_and_the_next_goes_on(
-    world, gate, route, bought
+    world, gate, patient, route, bought
 ):
     world.plan.add(route, gate, times=99, path=RESULT if route == "file" else "")
     one = world.service()
     watch = one.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     threading.Timer(0.3, gate.open).start()
     one.stop()
     with pytest.raises(Stopped):
@@ -210,7 +221,7 @@ def test_a_process_that_ends_in_any_phase_loses_nothing_and_the_next_goes_on(
 def test_a_key_that_is_taken_away_before_the_submit_is_told_and_nothing_leaves(world, gate):
     world.plan.add("upload", gate, times=99)
     watch = world.service().start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     key = world.environ.pop("APIXO_API_KEY")
     gate.open()
     with pytest.raises(SettingsError, match="no APIXO key"):
@@ -223,7 +234,7 @@ def test_a_service_that_is_exchanged_before_the_submit_gets_nothing(world, tmp_p
     elsewhere = type(world)(tmp_path / "elsewhere")
     world.plan.add("upload", gate, times=99)
     watch = world.service().start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     world.environ["APIXO_BASE_URL"] = elsewhere.origin
     gate.open()
     try:
@@ -239,7 +250,7 @@ def test_practice_mode_that_is_switched_on_meanwhile_leaves_a_real_task_real(wor
     world.plan.add("upload", gate, times=99)
     service = world.service()
     watch = service.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     world.environ["APIXO_WAN_PRACTICE"] = "1"
     gate.open()
     row = outcome(watch).row
@@ -252,7 +263,7 @@ def test_practice_mode_that_is_switched_off_meanwhile_leaves_a_practice_task_her
     service, release = world.service_with_own_hosts(), threading.Event()
     service.resume()
     until(lambda: service._house is not None)
-    service._pool.put("encode", lambda: release.wait(20))  # so that nothing is uploaded yet
+    service._pool.put("encode", lambda: release.wait(90))  # so that nothing is uploaded yet
     watch = service.start(request())
     until(lambda: service._pool.waiting("encode") == 2)
     world.environ["APIXO_WAN_PRACTICE"] = "0"
@@ -268,7 +279,7 @@ def test_locks_that_somebody_cleans_away_cost_nothing_twice(world, gate):
     one = world.service()
     world.plan.add("submit", gate)
     one.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     for lock in (world.folders().state / "owners").glob("*.lock"):
         lock.unlink()
     two = world.service()

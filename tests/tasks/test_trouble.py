@@ -27,6 +27,7 @@ from apixo_wan_animate.utils.tasks.service import Surroundings
 from clocks import FastClock, HandClock
 from patience import until
 
+from .answers import RESULT, until_it_is_not_there_yet
 from .test_cancel import Gate
 from .world import clip, outcome, picture, request
 
@@ -146,7 +147,7 @@ def test_an_answer_that_comes_after_the_process_let_go_is_still_written(world, m
     world.plan.add("submit", gate)
     one = world.service()
     one.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     one.stop()
     world.service()
     world.wait_for(State.UNKNOWN)
@@ -168,13 +169,13 @@ def test_a_practice_row_of_unknown_fate_fails_with_the_process_that_had_it(world
 
 
 def test_asking_now_fetches_a_file_that_is_waited_for(world):
-    world.plan.add("file", instead(404), times=99, path="/files/practice-")
-    service = world.service()
+    clock = HandClock()
+    world.plan.add("file", instead(404), times=99, path=RESULT)
+    service = world.service(clock=clock)
     watch = service.start(request())
-    until(lambda: "not there yet" in watch.progress.note)
+    until_it_is_not_there_yet(world, clock, watch)
     world.heal()
-    # the next try may come due by itself in this very moment
-    until(lambda: service.poke(world.only_row().id) or watch.done)
+    until(lambda: service.poke(world.only_row().id))  # the note comes a moment before the plan
     assert outcome(watch).row.state is State.COLLECTED
 
 
@@ -302,7 +303,7 @@ def test_uploads_are_deleted_when_the_last_task_that_needs_them_has_ended(world)
     world.plan.add("status", gate, times=1)
     motion = clip()
     first = service.start(request(1, motion=motion))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     second = service.start(request(2, motion=motion, character=picture(2)))
     outcome(second)
     until(lambda: len(store.deleted) == 1)

@@ -227,7 +227,7 @@ class SlowStore(Store):
 
     def delete(self, hosted) -> None:
         self._gate.reached.set()
-        self._gate._open.wait(20)
+        self._gate._open.wait(90)
         super().delete(hosted)
         requests.delete(hosted.url, timeout=10).raise_for_status()
 
@@ -237,11 +237,11 @@ def test_a_link_is_never_used_again_while_its_file_is_being_deleted(world, gate)
     store = SlowStore(world, gate)
     service = world.service_around(Surroundings(hosts=lambda settings, name: [store]))
     outcome(service.start(request(1)))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     release = Gate()
     world.plan.add("submit", release)
     watch = service.start(request(2))
-    assert release.reached.wait(20), "it is about to be submitted"
+    assert release.reached.wait(90), "it is about to be submitted"
     gate.open()
     until(lambda: len(store.deleted) == 2)
     gone = set(store.deleted)
@@ -259,8 +259,8 @@ def test_a_clip_stays_for_a_task_whose_picture_is_still_going_up(world, gate):
     motion = clip()
     watches = [service.start(request(character=picture(n), motion=motion)) for n in (1, 2)]
     until(lambda: len(world.rows()) == 2)
-    assert clips.reached.wait(20)
-    assert gate.reached.wait(20)
+    assert clips.reached.wait(90)
+    assert gate.reached.wait(90)
     clips.open()
     until(lambda: any(watch.done for watch in watches))
     until(lambda: len(store.deleted) >= 1)
@@ -274,7 +274,7 @@ def test_a_clip_stays_for_a_task_whose_picture_is_still_going_up(world, gate):
 
 def test_uploads_of_a_task_that_was_cancelled_are_deleted_too(world):
     service, store = with_store(world)
-    world.plan.add("submit", instead(429, headers={"Retry-After": "300"}), times=9)
+    world.plan.add("submit", instead(429, headers={"Retry-After": "1500"}), times=9)
     watch = service.start(request())
     until(lambda: "busy" in watch.progress.note)
     assert store.deleted == []
@@ -337,7 +337,7 @@ def test_a_link_that_has_waited_until_it_is_about_to_die_is_made_anew(world, clo
     world.plan.add("upload", gate, path=".mp4")
     service = world.service_around(Surroundings(hosts=lambda settings, name: [host]), clock)
     watch = service.start(request())
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(90)
     until(lambda: host.signed == 1)
     until(lambda: service._house.table.all()[0].parts[0].done)
     clock.advance(4000)  # of two hours that the picture's link lives

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.clock import SystemClock
-from apixo_wan_animate.utils.transport import Transport
+from apixo_wan_animate.utils.transport import Transport, sockets, watch
 from rawserver import RawServer, Script, make_certificate
 
 
@@ -55,6 +57,20 @@ def serve() -> Iterator[Callable[..., RawServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def limits_pass_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let every limit pass as soon as something is so: no sooner, however slow the machine is."""
+
+    def arrange(happened: Callable[[], object]) -> None:
+        def monotonic() -> float:
+            return time.monotonic() + (600.0 if happened() else 0.0)
+
+        for module in (watch, sockets):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+
+    return arrange
 
 
 @pytest.fixture(scope="session")

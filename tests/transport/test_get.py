@@ -12,7 +12,9 @@ from threading import Event
 
 import pytest
 from apixo_wan_animate.utils.errors import NotSentError, Stopped, TransportError
+from patience import one_of_three
 from rawserver import Wire, answering, reply_bytes
+from stopping import felt_after_s
 
 JSON = b'{"code":200}'
 PACKED = gzip.compress(JSON, mtime=0)
@@ -82,12 +84,16 @@ def test_a_read_that_never_comes_through_ends(transport, serve):
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_told_and_not_obeyed_here(transport, serve, status):
-    server = serve(answering(reply_bytes(status, b"", Retry_After="7")))
-    began = time.monotonic()
-    reply = transport.get(server.origin)
-    assert time.monotonic() - began < 2
-    assert (reply.status, reply.retry_after_s) == (status, 7.0)
-    assert len(server.requests) == 1
+    def attempt() -> float:
+        server = serve(answering(reply_bytes(status, b"", Retry_After="7")))
+        began = time.monotonic()
+        reply = transport.get(server.origin)
+        took_s = time.monotonic() - began
+        assert (reply.status, reply.retry_after_s) == (status, 7.0)
+        assert len(server.requests) == 1
+        return took_s
+
+    one_of_three(attempt, within_s=2.0)
 
 
 @pytest.mark.parametrize(
@@ -206,32 +212,29 @@ def say_nothing(wire: Wire) -> None:
 
 @pytest.mark.parametrize("script", [drip_headers, drip_body, say_nothing])
 def test_a_slow_reply_ends_at_its_limit_and_is_not_asked_for_again(transport, serve, script):
-    server = serve(script)
-    began = time.monotonic()
-    with pytest.raises(TransportError):
-        transport.get(server.origin, timeout_s=0.5)
-    assert 0.4 < time.monotonic() - began < 1.8
-    assert server.connections == 1
+    def attempt() -> float:
+        server = serve(script)
+        began = time.monotonic()
+        with pytest.raises(TransportError):
+            transport.get(server.origin, timeout_s=0.5)
+        took_s = time.monotonic() - began
+        assert took_s > 0.4
+        assert server.dialled() == 1
+        return took_s
+
+    one_of_three(attempt, within_s=1.8)
 
 
 @pytest.mark.parametrize("script", [drip_headers, drip_body, say_nothing])
 def test_a_stop_is_felt_within_half_a_second_wherever_the_reply_hangs(transport, serve, script):
-    server = serve(script)
-    stop = Event()
-    set_at: list[float] = []
+    def attempt() -> float:
+        server = serve(script)
+        return felt_after_s(
+            lambda stop: transport.probe(server.origin, rule=None, first_bytes=4000, stop=stop),
+            once=lambda: server.requests,
+        )
 
-    def press() -> None:
-        while not server.requests:
-            time.sleep(0.01)
-        set_at.append(time.monotonic())
-        stop.set()
-
-    presser = threading.Thread(target=press)
-    presser.start()
-    with pytest.raises(Stopped):
-        transport.probe(server.origin, rule=None, first_bytes=4000, stop=stop)
-    assert time.monotonic() - set_at[0] < 0.5
-    presser.join()
+    one_of_three(attempt, within_s=0.5)
 
 
 def test_a_stop_between_two_attempts_is_felt_too(transport, serve):

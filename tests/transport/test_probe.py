@@ -9,6 +9,7 @@ import traceback
 import pytest
 from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.errors import InputError, TransportError
+from patience import one_of_three
 from rawserver import Wire, answering, reply_bytes
 
 FILE = bytes(range(256)) * 40
@@ -218,12 +219,15 @@ def test_a_public_name_that_leads_inside_is_not_connected_to(
 
 
 def test_of_several_addresses_only_the_allowed_are_tried(transport, serve, monkeypatch, loopback):
-    server = serve(ranged)
     resolving(monkeypatch, "10.0.0.1", "169.254.1.1", "127.0.0.1")
-    began = time.monotonic()
-    url = f"http://cdn.example:{server.port}/a"
-    assert transport.probe(url, rule=loopback, first_bytes=1).status == 206
-    assert time.monotonic() - began < 1
+
+    def attempt() -> float:
+        url = f"http://cdn.example:{serve(ranged).port}/a"
+        began = time.monotonic()
+        assert transport.probe(url, rule=loopback, first_bytes=1).status == 206
+        return time.monotonic() - began
+
+    one_of_three(attempt, within_s=1.0)
 
 
 def test_a_second_address_is_tried_where_the_first_is_dead(transport, serve, monkeypatch):

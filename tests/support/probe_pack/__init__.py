@@ -45,9 +45,20 @@ async def hold(request):
     _release = threading.Event()
     faults = _module(".utils.practice.faults")
     plan = faults.FaultPlan()
-    plan.add(wish["route"], faults.held(_release, limit_s=30.0), path=wish.get("path", ""))
+    plan.add(wish["route"], faults.held(_release, limit_s=300.0), path=wish.get("path", ""))
     _practice()._routes.faults = plan
     _texts.clear()
+    return web.json_response({})
+
+
+@PromptServer.instance.routes.post("/probe/unending")
+async def unending(request):
+    """No task ends until `release`, however often it is asked about."""
+    faults = _module(".utils.practice.faults")
+    plan = faults.FaultPlan()
+    edit = faults.edited(lambda a: {**a, "data": {**a["data"], "state": "processing"}})
+    plan.add("status", edit, times=10**6)
+    _practice()._routes.faults = plan
     return web.json_response({})
 
 
