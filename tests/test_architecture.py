@@ -18,12 +18,14 @@ ROOMS = {
     "utils.setting_values": {"utils.errors"},
     "utils.settings": {"utils.errors", "utils.setting_values"},
     "utils.addresses": {"utils.errors"},
+    "utils.redaction": {"utils.addresses"},
     "utils.transport": {"utils.errors", "utils.clock", "utils.settings", "utils.addresses"},
     "utils.unexpected": {"utils.errors"},
     "utils.media": {"utils.errors", "utils.clock"},
     "utils.ledger": {"utils.errors", "utils.clock", "utils.settings", "utils.unexpected"},
     "utils.apixo": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
+        "utils.redaction",
     },
     "utils.hosting": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..addresses import is_plain, redact
+from ..addresses import is_plain
 from ..apixo.failures import advice
 from ..apixo.replies import Failure, Phase, TaskStatus
 from ..errors import (
@@ -36,9 +35,6 @@ KEY_WAIT_S = 60.0
 
 _LEAST_MISSED = 3
 """A clock that jumps must not end a task: so many answers in a row must have said 404."""
-
-
-_LONGEST_MESSAGE = 600
 
 
 @dataclass
@@ -188,7 +184,7 @@ class Poller:
 
     def _failed(self, job: Job, status: TaskStatus, known: dict[str, Any]) -> bool:
         failure = status.failure or Failure("", "")
-        changes = {"fail_code": failure.code, "fail_message": without_signatures(failure.message)}
+        changes = {"fail_code": failure.code, "fail_message": failure.message}
         row = self._desk.ledger.step(job.row.id, State.FAILED, **changes, **known)
         job.update(row)
         return self._end(job, task_failed(row))
@@ -235,11 +231,6 @@ class Poller:
         job.fail(error)
         self._desk.done(job)
         return True
-
-
-def without_signatures(text: str) -> str:
-    """A message of the service as it may be written down: links without their queries."""
-    return re.sub(r"https?://\S+", lambda found: redact(found.group()), text)[:_LONGEST_MESSAGE]
 
 
 def plain_only(urls: tuple[str, ...]) -> tuple[str, ...]:

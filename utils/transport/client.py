@@ -21,6 +21,7 @@ from urllib3.util.retry import Retry
 from ..addresses import AddressRule, origin_of
 from ..clock import Clock
 from ..errors import TransportError
+from ..settings import Secret
 from .bodies import FileBody, Form, Progress, chunks, read_body
 from .call import Call
 from .connection import WatchedAdapter
@@ -46,6 +47,7 @@ class Reply:
             failed, it is what could be read, perhaps nothing.
         url: Where it came from.
         retry_after_s: How long the other side wants to be left alone, None where it says nothing.
+        secret: What the request was opened with; the reply may repeat it.
     """
 
     status: int
@@ -53,6 +55,7 @@ class Reply:
     body: bytes
     url: str = field(repr=False)
     retry_after_s: float | None = None
+    secret: Secret | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
