@@ -20,6 +20,7 @@ from server import PromptServer
 
 from ..utils.media.types import Clip, FileClip, FramesClip
 from ..utils.settings import Folders
+from .places import below
 from .sounds import to_sound
 
 __all__ = [
@@ -151,11 +152,12 @@ def video_from_file(path: Path) -> Any:
 def result_ui(path: Path, text: str) -> dict[str, Any]:
     """The ui of a node that made a video: the host's own player, and a line of text.
 
-    The keys are the same for every element of a list; the host needs that.
+    The keys are the same for every element of a list; the host needs that. A result that the
+    player cannot find is delivered without it.
     """
-    output = folders().output.resolve()
-    place = path.resolve().relative_to(output)
-    saved = ui.SavedResult(
-        place.name, place.parent.as_posix().removeprefix("."), io.FolderType.output
-    )
-    return {**ui.PreviewVideo([saved]).as_dict(), "text": (text,)}
+    place = below(folders().output, path)
+    saved: list[ui.SavedResult] = []
+    if place is not None:
+        subfolder = "" if place.parent == Path() else place.parent.as_posix()
+        saved = [ui.SavedResult(place.name, subfolder, io.FolderType.output)]
+    return {**ui.PreviewVideo(saved).as_dict(), "text": (text,)}

@@ -11,6 +11,7 @@ from .inputs import build_request
 from .schema import CATEGORY, character_inputs, frame_rate_input, task_inputs, url_inputs
 from .session import service
 from .waiting import in_thread
+from .workers import QUESTIONS
 
 
 class ApixoWanEstimate(io.ComfyNode):
@@ -40,7 +41,9 @@ class ApixoWanEstimate(io.ComfyNode):
         """Look at the request, and say what was seen."""
         request = build_request(**inputs)
         found = await in_thread(
-            lambda stop, _: service().estimate(request, stop=stop), phase="checking"
+            lambda stop, _: service().estimate(request, stop=stop),
+            phase="checking",
+            workers=QUESTIONS,
         )
         lines = list(found.lines)
         if found.dollars is not None:
@@ -77,7 +80,9 @@ class ApixoBalance(io.ComfyNode):
     @classmethod
     async def execute(cls) -> io.NodeOutput:
         """Ask the service."""
-        dollars = await in_thread(lambda _, __: service().balance(), phase="asking")
+        dollars = await in_thread(
+            lambda _, __: service().balance(), phase="asking", workers=QUESTIONS
+        )
         text = f"${dollars:.2f} left"
         host.show_text(text, host.current_node_id())
         return io.NodeOutput(float(dollars), ui={"text": (text,)})

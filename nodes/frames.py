@@ -19,6 +19,7 @@ from .session import fetch_clip
 from .sounds import to_audio
 from .values import text_of
 from .waiting import in_thread
+from .workers import DECODING, DOWNLOADS
 
 
 class ApixoLoadFrames(io.ComfyNode):
@@ -81,7 +82,7 @@ class ApixoLoadFrames(io.ComfyNode):
             return read(clip, selection, stop=stop, progress=progress)
 
         try:
-            decoded = await in_thread(work, phase="decoding")
+            decoded = await in_thread(work, phase="decoding", workers=DECODING)
         finally:
             if owned is not None:
                 owned.unlink(missing_ok=True)
@@ -105,6 +106,7 @@ async def _find(video: Any, url: str, file: str) -> tuple[Clip, Path | None]:
         path = await in_thread(
             lambda stop, progress: fetch_clip(url, stop=stop, progress=progress),
             phase="downloading",
+            workers=DOWNLOADS,
         )
         return FileClip(path), path
     if file:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -31,7 +29,6 @@ MOST_BODY_BYTES = 16 * 1024
 
 Body = dict[str, Any]
 Handler = Callable[[web.Request, Body], Awaitable[Any]]
-Result = TypeVar("Result")
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _FORWARDING = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
@@ -45,8 +42,6 @@ _STATUS: tuple[tuple[type[WanAnimateError], int], ...] = (
     (HostingError, 502),
 )
 
-_workers = ThreadPoolExecutor(4, thread_name_prefix="apixo-routes")
-
 
 class RefusedError(Exception):
     """A request that no handler sees.
@@ -58,11 +53,6 @@ class RefusedError(Exception):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-
-async def in_worker(work: Callable[[], Result]) -> Result:
-    """Run what may wait for a disk or a network beside the server's loop."""
-    return await asyncio.get_running_loop().run_in_executor(_workers, work)
 
 
 def gate(

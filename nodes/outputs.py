@@ -21,6 +21,7 @@ from ._host import io
 from .sounds import to_audio
 from .values import is_whole
 from .waiting import in_thread
+from .workers import DECODING
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ async def _read(file: Path, options: FrameOptions) -> _Media:
         return decode(file, selection, stop=stop, progress=progress)
 
     try:
-        decoded = await in_thread(work, phase="decoding")
+        decoded = await in_thread(work, phase="decoding", workers=DECODING)
     except MemoryShortError as error:
         log.warning("%s", error)
         return await _read_sound(file, host.ExecutionBlocker(str(error)), str(error))
@@ -122,7 +123,7 @@ async def _read_sound(file: Path, blocker: Any, note: str) -> _Media:
     def work(stop: threading.Event, _: Callable[[int, int | None], None]) -> Sound | None:
         return decode_sound(file, stop=stop)
 
-    sound = await in_thread(work, phase="decoding sound")
+    sound = await in_thread(work, phase="decoding sound", workers=DECODING)
     return _Media(blocker, sound, float(probe(file).frame_rate), note)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -17,10 +18,14 @@ from ..utils.setting_values import Secret, parse_key
 from ..utils.settings import VARIABLES, Settings, public_view
 from ..utils.transport import Transport
 from . import _host as host
-from .gates import Body, in_worker
+from .gates import Body
 from .session import service, settings_store
+from .workers import HOSTS, KEYS, SETTINGS
 
 _PRACTICE = "Practice mode is on: nothing leaves this machine. Switch it off to test a host."
+_RUNNING = "A test of a host is running already. Wait until it has ended, then test again."
+
+_testing = threading.Lock()
 
 
 async def status(_: web.Request, __: Body) -> dict[str, Any]:
@@ -34,7 +39,7 @@ async def status(_: web.Request, __: Body) -> dict[str, Any]:
 
 async def settings(_: web.Request, __: Body) -> dict[str, Any]:
     """Every setting; of the key only whether there is one, and its tail."""
-    return await in_worker(_view)
+    return await SETTINGS.run(_view)
 
 
 async def save_settings(_: web.Request, body: Body) -> dict[str, Any]:
@@ -44,7 +49,7 @@ async def save_settings(_: web.Request, body: Body) -> dict[str, Any]:
         settings_store().save(body["changes"])
         return _changed()
 
-    return await in_worker(work)
+    return await SETTINGS.run(work)
 
 
 def _view() -> dict[str, Any]:
@@ -88,7 +93,7 @@ async def save_key(_: web.Request, body: Body) -> dict[str, Any]:
         store.save_key(key)
         return _changed() | {"dollars": str(dollars)}
 
-    return await in_worker(work)
+    return await KEYS.run(work)
 
 
 async def forget_key(_: web.Request, __: Body) -> dict[str, Any]:
@@ -98,7 +103,7 @@ async def forget_key(_: web.Request, __: Body) -> dict[str, Any]:
         settings_store().save_key(None)
         return _changed()
 
-    return await in_worker(work)
+    return await SETTINGS.run(work)
 
 
 async def test_key(_: web.Request, __: Body) -> dict[str, Any]:
@@ -117,7 +122,7 @@ async def test_key(_: web.Request, __: Body) -> dict[str, Any]:
             raise SettingsError("No key is set. Paste the key from your APIXO dashboard.")
         return {"practice": False, "dollars": str(_balance(known, known.api_key))}
 
-    return await in_worker(work)
+    return await KEYS.run(work)
 
 
 def _balance(known: Settings, key: Secret) -> Decimal:
@@ -143,12 +148,22 @@ def _balance(known: Settings, key: Secret) -> Decimal:
 
 async def test_host(_: web.Request, __: Body) -> dict[str, Any]:
     """Put a small picture where uploads go, and read it back."""
-    return await in_worker(lambda: _try("auto"))
+    return await HOSTS.run(lambda: _try_alone("auto"))
 
 
 async def test_address(_: web.Request, __: Body) -> dict[str, Any]:
     """Publish a small picture here, and read it under the public address."""
-    return await in_worker(lambda: _try("self"))
+    return await HOSTS.run(lambda: _try_alone("self"))
+
+
+def _try_alone(name: str) -> dict[str, Any]:
+    """One test at a time: each may take minutes, and puts files where others pay for them."""
+    if not _testing.acquire(blocking=False):
+        return {"ok": False, "message": _RUNNING, "warnings": []}
+    try:
+        return _try(name)
+    finally:
+        _testing.release()
 
 
 def _try(name: str) -> dict[str, Any]:

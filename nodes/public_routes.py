@@ -14,8 +14,9 @@ from ..utils.clock import SystemClock
 from ..utils.errors import WanAnimateError
 from ..utils.hosting.published import FileAnswer, FileRequest, PublishedFiles
 from . import _host as host
-from .gates import RefusedError, in_worker, read_small
+from .gates import RefusedError, read_small
 from .session import service
+from .workers import CALLBACKS, PUBLISHED
 
 MOST_CALLBACK_BYTES = 64 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -25,7 +26,7 @@ async def callback(request: web.Request) -> web.Response:
     """The service says that a task has ended; the body proves nothing, so it is only a hint."""
     try:
         body = await read_small(request, MOST_CALLBACK_BYTES)
-        known = await in_worker(lambda: service().callback(request.match_info["token"], body))
+        known = await CALLBACKS.run(lambda: service().callback(request.match_info["token"], body))
     except RefusedError as error:
         return web.Response(status=error.status)
     except WanAnimateError:
@@ -42,7 +43,7 @@ async def published(request: web.Request) -> web.StreamResponse:
         if_range=request.headers.get("If-Range", ""),
     )
     try:
-        answer = await in_worker(
+        answer = await PUBLISHED.run(
             lambda: PublishedFiles(host.folders().state, SystemClock()).answer(asked)
         )
     except WanAnimateError:
@@ -56,16 +57,16 @@ async def _send(request: web.Request, answer: FileAnswer) -> web.StreamResponse:
     """Send the asked piece of a file, some of it at a time."""
     assert answer.file is not None  # noqa: S101 - the caller has looked
     try:
-        reader = await in_worker(partial(answer.file.open, "rb"))
+        reader = await PUBLISHED.run(partial(answer.file.open, "rb"))
     except OSError:
         return web.Response(status=404)
     reply = web.StreamResponse(status=answer.status, headers=answer.headers)
     with reader:
-        await in_worker(partial(reader.seek, answer.window.start))
+        await PUBLISHED.run(partial(reader.seek, answer.window.start))
         await reply.prepare(request)
         left = answer.window.length
         while left > 0:
-            piece = await in_worker(partial(reader.read, min(_PIECE_BYTES, left)))
+            piece = await PUBLISHED.run(partial(reader.read, min(_PIECE_BYTES, left)))
             if not piece:
                 break
             left -= len(piece)

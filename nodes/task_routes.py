@@ -15,8 +15,9 @@ from ..utils.ledger.states import State
 from ..utils.tasks.desk import THUMBNAILS
 from ..utils.tasks.service import TaskService
 from . import _host as host
-from .gates import Body, RefusedError, in_worker, refuse_other_sites
+from .gates import Body, RefusedError, refuse_other_sites
 from .session import service, settings_store
+from .workers import DECIDING, READING
 
 _PAGE = 1000
 _SHOWN_PROMPT = 200
@@ -32,8 +33,8 @@ async def listing(request: web.Request, _: Body) -> dict[str, Any]:
     """Every task; the newest few, which are quickly there; or those changed after a revision."""
     since, newest = _number(request, "since"), _number(request, "newest")
     if newest:
-        return await in_worker(lambda: _newest(service(), min(newest, _PAGE)))
-    return await in_worker(lambda: _listed(service(), since))
+        return await READING.run(lambda: _newest(service(), min(newest, _PAGE)))
+    return await READING.run(lambda: _listed(service(), since))
 
 
 def _number(request: web.Request, name: str) -> int:
@@ -96,7 +97,7 @@ def _usual(tasks: TaskService, rows: Iterable[TaskRow]) -> dict[int, tuple[float
 async def spending(_: web.Request, __: Body) -> dict[str, Any]:
     """Billable seconds day by day, and the user's own prices."""
     prices = settings_store().load().prices
-    days = await in_worker(lambda: service().spending.by_day(start=0, end=float(2**62)))
+    days = await READING.run(lambda: service().spending.by_day(start=0, end=float(2**62)))
     return {
         "today": datetime.date.today().isoformat(),
         "days": [_day(spent) for spent in days],
@@ -116,7 +117,7 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
     """The small picture of a task's character."""
     try:
         refuse_other_sites(request)
-        row = await in_worker(lambda: service().row(int(request.match_info["row"][:18])))
+        row = await READING.run(lambda: service().row(int(request.match_info["row"][:18])))
     except (ValueError, WanAnimateError, RefusedError):
         return web.Response(status=404)
     folder = host.folders().state / THUMBNAILS
@@ -136,25 +137,25 @@ async def collect(_: web.Request, body: Body) -> dict[str, Any]:
         if not tasks.poke(row.id):
             tasks.collect(row.task_id)
 
-    await in_worker(work)
+    await DECIDING.run(work)
     return {}
 
 
 async def adopt(_: web.Request, body: Body) -> dict[str, Any]:
     """Give a row of unknown fate the id that the user found."""
-    row = await in_worker(lambda: service().adopt(body["row"], body["task_id"].strip()))
+    row = await DECIDING.run(lambda: service().adopt(body["row"], body["task_id"].strip()))
     return _changed(row.revision)
 
 
 async def abandon(_: web.Request, body: Body) -> dict[str, Any]:
     """Take the user's word that a row of unknown fate was never sent."""
-    row = await in_worker(lambda: service().abandon(body["row"]))
+    row = await DECIDING.run(lambda: service().abandon(body["row"]))
     return _changed(row.revision)
 
 
 async def forget(_: web.Request, body: Body) -> dict[str, Any]:
     """Delete a row that has ended."""
-    row = await in_worker(lambda: service().forget(body["row"]))
+    row = await DECIDING.run(lambda: service().forget(body["row"]))
     return _changed(row.revision)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from ..utils.errors import LedgerError, Stopped
@@ -14,6 +13,7 @@ from ..utils.tasks.watch import Outcome, Watch, timed_out
 from . import _host as host
 from .session import service
 from .status import describe, span
+from .workers import Workers
 
 if TYPE_CHECKING:  # the service is loaded on first use
     from ..utils.ledger.rows import TaskRow
@@ -25,8 +25,6 @@ LOOK_S = 0.1
 TEXT_S = 0.5
 
 Result = TypeVar("Result")
-
-_decoders = ThreadPoolExecutor(2, thread_name_prefix="apixo-decode")
 
 
 class _Face:
@@ -127,13 +125,17 @@ def _usually(task: Watch | Share) -> str:
 
 
 async def in_thread(
-    work: Callable[[threading.Event, Callable[[int, int | None], None]], Result], *, phase: str
+    work: Callable[[threading.Event, Callable[[int, int | None], None]], Result],
+    *,
+    phase: str,
+    workers: Workers,
 ) -> Result:
     """Run heavy work in a thread of ours, with its progress on the node and Cancel felt.
 
     Args:
         work: Takes a stop event and a progress function; ends with `Stopped` when told to.
         phase: The word under the node.
+        workers: Whose thread it is.
     """
     stop = threading.Event()
     seen: list[tuple[int, int | None]] = [(0, None)]
@@ -142,7 +144,7 @@ async def in_thread(
         seen[0] = (done, total)
 
     face = _Face(host.current_node_id())
-    future = _decoders.submit(work, stop, progress)
+    future = workers.submit(work, stop, progress)
     try:
         while not future.done():
             if host.is_interrupted():

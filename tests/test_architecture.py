@@ -18,8 +18,12 @@ ROOMS = {
     "utils.billing": {"utils.errors"},
     "utils.replacing": set(),
     "utils.setting_values": {"utils.errors"},
-    "utils.settings": {"utils.errors", "utils.replacing", "utils.setting_values"},
+    "utils.settings_lock": {"utils.errors"},
+    "utils.settings": {
+        "utils.errors", "utils.replacing", "utils.setting_values", "utils.settings_lock",
+    },
     "utils.addresses": {"utils.errors"},
+    "utils.redaction": {"utils.addresses"},
     "utils.transport": {"utils.errors", "utils.clock", "utils.settings", "utils.addresses"},
     "utils.unexpected": {"utils.errors"},
     "utils.media": {"utils.errors", "utils.clock"},
@@ -29,6 +33,7 @@ ROOMS = {
     },
     "utils.apixo": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",
+        "utils.redaction",
     },
     "utils.hosting": {
         "utils.errors", "utils.clock", "utils.settings", "utils.transport", "utils.addresses",

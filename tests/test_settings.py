@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from apixo_wan_animate.utils.errors import SettingsError
 from apixo_wan_animate.utils.settings import Secret, SettingsStore, parse_key, public_view
+from filelock import FileLock
 
+PACK = Path(__file__).resolve().parent.parent
 KEY = "sk-marked-0123456789abcdef"
 
 
@@ -123,3 +130,75 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
     blocked.write_text("")
     with pytest.raises(SettingsError, match=r"settings\.json cannot be"):
         SettingsStore(blocked / "state", {}).save({"practice": True})
+
+
+SAVED_AT_ONCE = {
+    "daily_seconds": lambda n: str(100 + n),
+    "output": lambda n: f"films{n}",
+    "price_480p": lambda n: f"0.{n + 1}1",
+}
+
+
+def test_settings_saved_at_once_by_several_stores_of_a_folder_are_all_kept(tmp_path):
+    """The page's routes make a store for each request."""
+    with ThreadPoolExecutor(len(SAVED_AT_ONCE)) as pool:
+        for n in range(20):
+            ready = threading.Barrier(len(SAVED_AT_ONCE))
+
+            def save(name, value, ready=ready):
+                store = SettingsStore(tmp_path, {})
+                ready.wait(10)
+                store.save({name: value})
+
+            wanted = {name: value(n) for name, value in SAVED_AT_ONCE.items()}
+            list(pool.map(save, wanted, wanted.values()))
+            assert json.loads((tmp_path / "settings.json").read_text()) == wanted
+
+
+WRITER = """
+import sys, types
+from pathlib import Path
+pack = types.ModuleType("p"); pack.__path__ = [sys.argv[1]]; sys.modules["p"] = pack
+from p.utils.settings import SettingsStore
+store = SettingsStore(Path(sys.argv[2]), {})
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(40):
+    store.save({sys.argv[3]: str(n + 1)})
+    assert store.load().__dict__[sys.argv[3]] == n + 1, "somebody took it back"
+"""
+
+
+def test_settings_saved_at_once_by_two_processes_are_all_kept(tmp_path):
+    names = ("daily_seconds", "wait_minutes")
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(PACK), str(tmp_path), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for name in names
+    ]  # fmt: skip
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=60)
+    assert [writer.returncode for writer in writers] == [0, 0]
+    settings = SettingsStore(tmp_path, {}).load()
+    assert (settings.daily_seconds, settings.wait_minutes) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    "save", [lambda store: store.save({"practice": True}), lambda store: store.save_key(None)]
+)
+def test_settings_that_somebody_else_writes_for_long_are_a_clear_error(tmp_path, save):
+    store = SettingsStore(tmp_path, {}, patience_s=0.2)
+    store.save({"output": "films"})
+    with FileLock(tmp_path / "settings.lock"):
+        with pytest.raises(SettingsError, match=r"held.*\. ") as caught:
+            save(store)
+        assert store.load().output == "films", "reading waits for nobody"
+    assert str(caught.value).count(". ") == 1
+    save(store)

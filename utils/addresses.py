@@ -25,7 +25,9 @@ _NAME = re.compile(r"[a-z0-9._-]*[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _LONGEST_URL = 4096
 _SHOWN_PATH = 12
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
-_AFTER_LINKS = ".,;:!?)]}"
+AFTER_LINKS = ".,;:!?)]}"
+"""Signs that end a sentence rather than a link."""
+
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -126,7 +128,7 @@ def redact_links(text: str) -> str:
     """A text of others with its links as `redact` shows them."""
 
     def shown(found: re.Match[str]) -> str:
-        link = found.group().rstrip(_AFTER_LINKS)
+        link = found.group().rstrip(AFTER_LINKS)
         return redact(link) + found.group()[len(link) :]
 
     return _LINK.sub(shown, text)

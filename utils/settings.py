@@ -6,10 +6,10 @@ its owner can read. Both are in the folder of the ledger, which ComfyUI does not
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +32,7 @@ from .setting_values import (
     read_web_address,
     read_whole_seconds,
 )
+from .settings_lock import only_writer
 
 DEFAULT_BASE_URL = "https://api.apixo.ai"
 """Source: docs/service.md, "Calls", read 2026-11-23."""
@@ -43,6 +44,9 @@ PRACTICE_KEY = "practice"
 _MAX_FILE_BYTES = 256 * 1024
 _MOST_NUMBER = 10**100
 """Numbers of thousands of digits have no text at all."""
+
+_PATIENCE_S = 10.0
+"""A writing takes some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +161,19 @@ class SettingsStore:
     Args:
         folder: Where `settings.json` and `credentials.json` lie; made on the first write.
         environ: The environment variables; `os.environ` when left out.
+        patience_s: How long a writing waits for those of others.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         self._folder = folder
+        self._patience_s = patience_s
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
-        self._writing = threading.Lock()
 
     def load(self) -> Settings:
         """Read everything that is set.
@@ -212,10 +223,11 @@ class SettingsStore:
         """Check changes and write them to `settings.json`.
 
         Raises:
-            SettingsError: As `check`, or the folder cannot be written.
+            SettingsError: As `check`, somebody else holds the settings, or the folder cannot be
+                written.
         """
         checked = self.check(changes)
-        with self._writing:
+        with self._only_writer("settings.json"):
             self._write("settings.json", self._read("settings.json") | checked)
         return self.load()
 
@@ -223,17 +235,31 @@ class SettingsStore:
         """Keep the key in `credentials.json`, or forget it.
 
         Raises:
-            SettingsError: The environment decides the key, or the folder cannot be written.
+            SettingsError: The environment decides the key, somebody else holds the settings, or
+                the folder cannot be written.
         """
         if "api_key" in self.from_environment():
             raise SettingsError(
                 "The key is set by the environment of this ComfyUI. Change the variable "
                 f"{KEY_VARIABLE} and restart ComfyUI."
             )
-        with self._writing:
+        with self._only_writer("credentials.json"):
             stored = self._read("credentials.json")
             stored["api_key"] = key.reveal() if key else ""
             self._write("credentials.json", stored)
+
+    @contextlib.contextmanager
+    def _only_writer(self, name: str) -> Generator[None]:
+        """Between a reading of the file and its writing nobody else may write it."""
+        try:
+            make_private(self._folder)
+            with only_writer(self._folder, patience_s=self._patience_s):
+                yield
+        except OSError as error:
+            raise SettingsError(
+                f"{name} cannot be written ({error.strerror}). "
+                "Check the permissions of ComfyUI's user folder and the free space on its disk."
+            ) from error
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self._folder / name
@@ -259,20 +285,12 @@ class SettingsStore:
         return {name: value for name, value in known.items() if name in VARIABLES}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        path = self._folder / name
-        try:
-            make_private(self._folder)
-            with replacing(path) as part:
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(content, file, indent=2, sort_keys=True)
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError as error:
-            raise SettingsError(
-                f"{name} cannot be written ({error.strerror}). "
-                "Check the permissions of ComfyUI's user folder and the free space on its disk."
-            ) from error
+        with replacing(self._folder / name) as part:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=2, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def public_view(settings: Settings) -> dict[str, object]:

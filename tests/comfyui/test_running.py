@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import requests
 from graphs import animate, loaders, small_clip, small_makers
 from patience import until
 from running_comfyui import PACK, error_of, load_json, succeeded, to_prompt
@@ -64,6 +65,21 @@ def test_each_example_workflow_runs_to_success(comfy, template):
     entry = comfy.run(to_prompt(workflow, known))
     assert succeeded(entry), error_of(entry)
     assert template.with_suffix(".jpg").is_file()
+
+
+def test_a_results_folder_that_links_to_another_disk(comfy, tmp_path):
+    (comfy.base / "output" / "linked").symlink_to(tmp_path, target_is_directory=True)
+    comfy.post("/apixo_wan_animate/settings", {"changes": {"output": "linked"}})
+    try:
+        entry = comfy.run({**small_makers(), "3": small_clip(seed=12)})
+    finally:
+        comfy.post("/apixo_wan_animate/settings", {"changes": {"output": "wan_animate"}})
+    assert succeeded(entry), error_of(entry)
+    place = entry["outputs"]["3"]["images"][0]
+    assert place["subfolder"] == "linked"
+    assert (tmp_path / place["filename"]).is_file()
+    named = {"filename": place["filename"], "subfolder": "linked", "type": "output"}
+    assert requests.get(f"{comfy.url}/view", params=named, timeout=30).content[4:8] == b"ftyp"
 
 
 def test_ten_identical_nodes_submit_once(comfy):

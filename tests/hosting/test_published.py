@@ -67,9 +67,59 @@ def test_copies_are_swept_only_after_their_last_link(published, publish, clock, 
     folder = tmp_path / "state" / "published"
     published.token(first, expires_at=clock.now() + 3 * HOUR_S)
     clock.offset_s = 2 * HOUR_S
-    third = publish()
-    assert {p.name for p in folder.iterdir()} == {first, third}
-    assert second not in {first, third}
+    third = publish(life_s=3 * HOUR_S)
+    assert (folder / second).exists(), "one look at the clock is not enough"
+    clock.offset_s = 3 * HOUR_S - 5
+    fourth = publish(life_s=3 * HOUR_S)
+    clock.offset_s = 3 * HOUR_S - 2
+    fifth = publish(life_s=3 * HOUR_S)
+    assert (folder / second).exists(), "the second one has to be an hour later"
+    assert (folder / first).exists()
+    clock.offset_s = 4.5 * HOUR_S
+    sixth = publish()
+    assert not (folder / second).exists()
+    assert {first, third, fourth, fifth, sixth} <= {p.name for p in folder.iterdir()}
+
+
+@pytest.mark.parametrize("days", [2, 40 * 365])
+def test_one_wrong_moment_of_the_clock_takes_no_living_file(shelf, publish, clock, days):
+    name = publish(life_s=24 * HOUR_S)
+    token = shelf.token(name, expires_at=clock.now() + 24 * HOUR_S)
+    for hours in range(0, 20, 4):
+        clock.offset_s = days * 24 * HOUR_S
+        publish()
+        clock.offset_s = hours * HOUR_S
+        assert get(shelf, token).status == 200
+        publish()
+    clock.offset_s = 20 * HOUR_S
+    assert get(shelf, token).status == 200
+
+
+def test_a_file_of_a_fresh_link_begins_anew(shelf, publish, clock):
+    name = publish(life_s=10)
+    clock.offset_s = HOUR_S
+    publish()
+    token = shelf.token(name, expires_at=clock.now() + 24 * HOUR_S)
+    clock.offset_s = 48 * HOUR_S
+    publish()  # a wrong moment
+    clock.offset_s = 2 * HOUR_S
+    assert get(shelf, token).status == 200
+
+
+@pytest.mark.parametrize("days", [0, 2, 40 * 365])
+def test_everything_goes_at_last(shelf, publish, clock, tmp_path, days):
+    """Also what a clock far ahead has seen first, and what a crash left half copied."""
+    folder = tmp_path / "state" / "published"
+    name, gone = publish(life_s=10), publish(life_s=10)
+    (folder / f"{name}.part").write_bytes(b"half")
+    clock.offset_s = days * 24 * HOUR_S + HOUR_S
+    publish(life_s=10)
+    (folder / gone).unlink()
+    for hours in (48, 72, 96):
+        clock.offset_s = hours * HOUR_S
+        last = publish()
+    assert not [p for p in folder.iterdir() if p.name.startswith((name, gone))]
+    assert (folder / last).exists()
 
 
 def test_a_withdrawn_file_is_gone(published, publish, clock, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from apixo_wan_animate.utils.errors import TaskError
 from apixo_wan_animate.utils.ledger.states import State
@@ -112,3 +114,26 @@ def test_a_network_that_is_down_for_a_week_loses_nothing(world):
     world.heal()
     ask_until(world, clock, step_s=2400, over=lambda: world.only_row().state is State.COLLECTED)
     assert (world.submits, world.accepted) == (1, 1)
+
+
+def test_a_file_in_a_former_output_folder_is_named_before_it_is_bought_anew(world):
+    """A second ComfyUI has another output folder, and the link has ended meanwhile."""
+    first = world.service()
+    file = outcome(first.start(request())).file
+    first.stop()
+    former = world.folders().output
+    moved = former.rename(former.with_name("moved"))
+    world.plan.add("file", instead(404), times=10**6, path=RESULT)
+    watch = world.service().start(request())
+    assert watch.wait(60)
+    with pytest.raises(TaskError) as caught:
+        watch.outcome()
+    told = str(caught.value)
+    assert str(file) in told
+    assert "was deleted" not in told.partition(". ")[0], "nobody knows that"
+    assert told.index("output folder was changed or moved") < told.index("forget row")
+    assert told.count(". ") == 1
+    shutil.rmtree(former)
+    moved.rename(former)
+    assert outcome(world.service().start(request())).file == file
+    assert world.submits == 1

@@ -20,6 +20,9 @@ EVIL_WORDS = {
     "right to left": "abc\u202egpj.exe\u2066\ufeff",
     "a lone surrogate": "\ud800\udfff",
     "a signed link": "see https://cdn.example/r.mp4?X-Signature=5ecret for more",
+    "a signed link without its scheme": "see cdn.example/r.mp4?X-Signature=5ecret for more",
+    "a signed link as PHP writes it": r"see https:\/\/cdn.example\/r.mp4?X-Signature=5ecret",
+    "a signed link, encoded": "see https%3A%2F%2Fcdn.example%2Fr.mp4%3FX-Signature%3D5ecret",
     "markup": "<img src=x onerror=alert(1)>",
 }
 

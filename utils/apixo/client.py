@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
 from blake3 import blake3
 
-from ..errors import ProtocolError, ServiceError
-from ..settings import PRACTICE_KEY, Secret
-from ..transport import Transport
+from ..settings import Secret
+from ..transport import Reply, Transport
 from .envelope import not_documented
 from .replies import (
-    Failure,
     TaskStatus,
     check_task_id,
     read_balance,
@@ -78,8 +74,7 @@ class ApixoClient:
             timeout_s=_SUBMIT_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
         )
-        with self._key_hidden():
-            return read_task_id(reply)
+        return read_task_id(self._marked(reply))
 
     def status(self, task_id: str) -> TaskStatus:
         """Ask how far a task is.
@@ -97,11 +92,10 @@ class ApixoClient:
             timeout_s=_STATUS_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
         )
-        with self._key_hidden():
-            status = read_status(reply)
-            if status.task_id and status.task_id.casefold() != task_id.casefold():
-                raise not_documented(reply, "is about another task")
-            return self._status_without_key(status)
+        status = read_status(self._marked(reply))
+        if status.task_id and status.task_id.casefold() != task_id.casefold():
+            raise not_documented(self._marked(reply), "is about another task")
+        return status
 
     def balance(self) -> Decimal:
         """US dollars that are left; also the cheapest check that a key works.
@@ -117,29 +111,8 @@ class ApixoClient:
             timeout_s=_STATUS_LIMIT_S,
             limit_bytes=_REPLY_LIMIT_BYTES,
         )
-        with self._key_hidden():
-            return read_balance(reply)
+        return read_balance(self._marked(reply))
 
-    @contextmanager
-    def _key_hidden(self) -> Generator[None, None, None]:
-        """An answer may repeat the key, and its words end up in messages and logs."""
-        try:
-            yield
-        except (ServiceError, ProtocolError) as error:
-            error.args = (self._without_key(str(error)),)
-            if isinstance(error, ServiceError):
-                error.code = self._without_key(error.code)
-            else:
-                error.excerpt = self._without_key(error.excerpt)
-            raise
-
-    def _status_without_key(self, status: TaskStatus) -> TaskStatus:
-        if status.failure is None:
-            return status
-        code, message = status.failure.code, status.failure.message
-        failure = Failure(self._without_key(code), self._without_key(message))
-        return replace(status, failure=failure)
-
-    def _without_key(self, text: str) -> str:
-        key = self._key.reveal()
-        return text if key == PRACTICE_KEY else text.replace(key, "(key)")
+    def _marked(self, reply: Reply) -> Reply:
+        """The reply with the key that it may repeat, so that its words are shown without it."""
+        return replace(reply, secret=self._key)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..addresses import redact_links
 from ..errors import (
     AuthError,
     CreditError,
@@ -22,6 +21,8 @@ from ..errors import (
     ServerError,
     ServiceError,
 )
+from ..redaction import unescaped, without_secret, without_signatures
+from ..settings import PRACTICE_KEY, Secret
 from ..transport import Reply
 
 REFUSED_OUTRIGHT = frozenset({400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431})
@@ -57,7 +58,7 @@ def data_of(reply: Reply) -> object:
         return envelope["data"]  # an answer with content, but without the word for it
     if code is not None:
         raise _error_for(reply, envelope, status=code)
-    if _says_no_credit(_reason(envelope)[1]):
+    if _says_no_credit(_reason(envelope, reply.secret)[1]):
         raise _error_for(reply, envelope, status=402)
     raise not_documented(reply, "has no code")
 
@@ -67,18 +68,26 @@ def not_documented(reply: Reply, what: str) -> ProtocolError:
     return ProtocolError(
         f"APIXO's answer {what}. Try again; if that does not help, something else may be "
         "answering in its place, such as a proxy.",
-        excerpt=excerpt(reply.body),
+        excerpt=excerpt(reply),
     )
 
 
-def excerpt(body: bytes) -> str:
-    """The beginning of a reply as it may be shown: in one line, links without their queries."""
-    return shown(body[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace"), most=_LONGEST_EXCERPT)
+def excerpt(reply: Reply) -> str:
+    """The beginning of a reply as it may be shown."""
+    words = reply.body.decode("utf-8", "replace")
+    return shown(words, secret=reply.secret, most=_LONGEST_EXCERPT)
 
 
-def shown(words: str, *, most: int = _LONGEST_MESSAGE) -> str:
-    """Words of the service in one line that can be written anywhere, without signed links."""
-    return one_line(redact_links(words[: 8 * most]), most=most).rstrip(".")
+def shown(words: str, *, secret: Secret | None, most: int = _LONGEST_MESSAGE) -> str:
+    """Words of the service in one line that can be written anywhere.
+
+    The key goes before anything is cut, since half a key would not be known again; then signed
+    links; then what is too long.
+    """
+    plain = unescaped(words)
+    if secret is not None and secret.reveal() != PRACTICE_KEY:
+        plain = without_secret(plain, secret.reveal())
+    return one_line(without_signatures(plain[: 8 * most]), most=most).rstrip(".")
 
 
 def one_line(words: str, *, most: int) -> str:
@@ -131,7 +140,7 @@ def _envelope(reply: Reply) -> dict[str, Any] | None:
 
 def _error_for(reply: Reply, envelope: Mapping[str, Any] | None, *, status: int) -> ServiceError:
     """The error that a status means, with the service's own reason."""
-    reason, code = _reason(envelope)
+    reason, code = _reason(envelope, reply.secret)
     said = f": {reason}" if reason else ""
     if status == 429:
         wait_s = reply.retry_after_s
@@ -167,7 +176,7 @@ def _error_for(reply: Reply, envelope: Mapping[str, Any] | None, *, status: int)
     )
 
 
-def _reason(envelope: Mapping[str, Any] | None) -> tuple[str, str]:
+def _reason(envelope: Mapping[str, Any] | None, secret: Secret | None) -> tuple[str, str]:
     """The service's own reason and code: in `message`, or in `data.error` in some answers."""
     if envelope is None:
         return "", ""
@@ -183,7 +192,8 @@ def _reason(envelope: Mapping[str, Any] | None) -> tuple[str, str]:
     )
     words = [text(envelope.get("message")), text(nested.get("message") if nested else error)]
     said = " · ".join(dict.fromkeys(word.strip() for word in words if word.strip()))
-    return shown(said), shown(next(filter(None, codes), ""), most=_LONGEST_CODE)
+    word = next(filter(None, codes), "")
+    return shown(said, secret=secret), shown(word, secret=secret, most=_LONGEST_CODE)
 
 
 def _says_no_credit(code: str) -> bool:

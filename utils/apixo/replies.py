@@ -15,6 +15,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ..errors import InputError, ProtocolError, RateLimitError
+from ..settings import Secret
 from ..transport import Reply
 from .envelope import (
     as_object,
@@ -64,7 +65,7 @@ class Failure:
 
     Attributes:
         code: The fail code as it was sent; "" where there is none.
-        message: The message in one line, links without their queries.
+        message: The message in one line, without the key and signed links.
     """
 
     code: str
@@ -125,17 +126,18 @@ def read_task_id(reply: Reply) -> str:
         named = callback_task_id(reply.body)
         if named is None:
             raise
+        name = shown(named, secret=reply.secret)
         raise ProtocolError(
-            f"APIXO is busy (429), but its answer names task {named}. Look for the task in "
+            f"APIXO is busy (429), but its answer names task {name}. Look for the task in "
             "APIXO's dashboard.",
-            excerpt=excerpt(reply.body),
+            excerpt=excerpt(reply),
         ) from error
     task_id = _usable_id(as_object(data))
     if task_id is None:
         raise ProtocolError(
             "APIXO accepted the submit, but its answer contains no task id. Look for the task in "
             "APIXO's dashboard.",
-            excerpt=excerpt(reply.body),
+            excerpt=excerpt(reply),
         )
     return task_id
 
@@ -163,7 +165,7 @@ def read_status(reply: Reply) -> TaskStatus:
         complete_time_ms=whole(known.get("completeTime")),
         cost_time_ms=whole(known.get("costTime")),
         result_urls=_result_urls(known) if phase is Phase.SUCCEEDED else (),
-        failure=_failure(known) if phase is Phase.FAILED else None,
+        failure=_failure(known, reply.secret) if phase is Phase.FAILED else None,
     )
 
 
@@ -216,8 +218,8 @@ def _encoded(url: str) -> str:
     return quote(url, safe=string.punctuation, errors="replace")
 
 
-def _failure(data: Mapping[str, Any]) -> Failure:
+def _failure(data: Mapping[str, Any], secret: Secret | None) -> Failure:
     return Failure(
-        code=shown(text(data.get("failCode")), most=_LONGEST_WORD),
-        message=shown(text(data.get("failMsg")), most=_LONGEST_FAILURE),
+        code=shown(text(data.get("failCode")), secret=secret, most=_LONGEST_WORD),
+        message=shown(text(data.get("failMsg")), secret=secret, most=_LONGEST_FAILURE),
     )

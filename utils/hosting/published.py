@@ -3,7 +3,7 @@
 A published file is a copy in a private folder, under a random name; that it lies there is what
 makes it published, so links survive a restart and several processes need no common memory. A
 link names the file and when it ends, signed with a secret of this installation. The time of
-change of a copy is when its last link ends: after it the copy is swept away.
+change of a copy is when its last link ends; later sweeps (`sweep.py`) take the copy away.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..settings import make_private
 from .host import MEDIA_TYPES, Progress, random_name
 from .ranges import OutsideError, Window, read_range
 from .secret_file import own_secret
+from .sweep import keep, sweep
 
 _TOKEN = re.compile(
     r"(?P<id>[0-9a-f]{32})\.(?P<expires>[1-9a-f][0-9a-f]{0,11})\.(?P<mac>[A-Za-z0-9_-]{43})"
@@ -120,7 +121,7 @@ class PublishedFiles:
             make_private(self._folder)
             if os.name == "posix":
                 self._folder.chmod(0o700)
-            self._sweep()
+            sweep(self._folder, now=self._clock.now(), ends=_ends)
             with replacing(self._folder / name) as part:
                 _copy(file, part, progress=progress, stop=stop)
                 os.utime(part, (expires_at, expires_at))
@@ -145,6 +146,7 @@ class PublishedFiles:
         try:
             ends = max(expires_at, path.stat().st_mtime)
             os.utime(path, (ends, ends))
+            keep(path)
         except OSError:
             return None
         file_id, extension = name.split(".")
@@ -154,6 +156,7 @@ class PublishedFiles:
         """Take a file away; all its links are dead from now on."""
         if _NAME.fullmatch(name):
             (self._folder / name).unlink(missing_ok=True)
+            keep(self._folder / name)
 
     def answer(self, request: FileRequest) -> FileAnswer:
         """Answer a request from outside.
@@ -188,16 +191,10 @@ class PublishedFiles:
         mac = urlsafe_b64encode(digest).rstrip(b"=").decode()
         return f"{file_id}.{expires}.{mac}.{extension}"
 
-    def _sweep(self) -> None:
-        """Remove copies whose last link has ended, and what crashes left."""
-        now = self._clock.now()
-        for path in self._folder.iterdir():
-            try:
-                ends = path.stat().st_mtime + (0 if _NAME.fullmatch(path.name) else _ABANDONED_S)
-                if ends < now:
-                    path.unlink()
-            except OSError:  # gone already, or Windows still serves it: the next sweep gets it
-                continue
+
+def _ends(path: Path) -> float:
+    """When the last link of a copy ends, or when what a crash has left is old enough."""
+    return path.stat().st_mtime + (0 if _NAME.fullmatch(path.name) else _ABANDONED_S)
 
 
 def _copy(source: Path, target: Path, *, progress: Progress, stop: Event) -> None:

@@ -281,7 +281,7 @@ class Fetcher:
         trying.ask = trying.ask or gone
         hopeless = gone or isinstance(error, (AuthError, SettingsError))
         if trying.again and (hopeless or waited_s > PATIENCE_S):
-            self._end(trying, _dead_link(job.row) if gone else ours)
+            self._end(trying, _dead_link(job.row, self._desk.folders.output) if gone else ours)
             return
         if waited_s > PATIENCE_S:
             job.disappoint(ours)
@@ -348,10 +348,12 @@ def _is_gone(error: Exception) -> bool:
     return isinstance(error, (_GoneError, DecodeError, HostingError, InputError, MediaError))
 
 
-def _dead_link(row: TaskRow) -> TaskError:
+def _dead_link(row: TaskRow, output: Path) -> TaskError:
     return TaskError(
-        f"The file of task {row.task_id} was deleted here, and its link is dead at the service. "
-        f"Forget row {row.id} (tasks panel, or “cli.py tasks forget {row.id}”) and run again, "
-        "which submits the request again; or change the seed.",
+        f"The file of task {row.task_id} is not at {output / row.file}, and its link is dead at "
+        "the service. If the output folder was changed or moved, put the file back there or start "
+        "ComfyUI with the former folder; only if it was deleted, forget row "
+        f"{row.id} (tasks panel, or “cli.py tasks forget {row.id}”) and run again, which submits "
+        "the request again, or change the seed.",
         task_id=row.task_id,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,6 +21,7 @@ from urllib3.util.retry import Retry
 from ..addresses import AddressRule, origin_of
 from ..clock import Clock
 from ..errors import TransportError
+from ..settings import Secret
 from .bodies import FileBody, Form, Progress, chunks, read_body
 from .call import Call
 from .connection import WatchedAdapter
@@ -47,12 +48,14 @@ class Reply:
         body: Uncompressed, at most the limit asked for. Where the status says that the request
             failed, it is what could be read, perhaps nothing.
         retry_after_s: How long the other side wants to be left alone, None where it says nothing.
+        secret: What the request was opened with; the reply may repeat it.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     retry_after_s: float | None = None
+    secret: Secret | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
