@@ -82,32 +82,32 @@ def test_copies_are_swept_only_after_their_last_link(published, publish, clock, 
 
 
 @pytest.mark.parametrize("days", [2, 40 * 365])
-def test_one_wrong_moment_of_the_clock_takes_no_living_file(shelf, publish, clock, days):
+def test_one_wrong_moment_of_the_clock_takes_no_living_file(published, publish, clock, days):
     name = publish(life_s=24 * HOUR_S)
-    token = shelf.token(name, expires_at=clock.now() + 24 * HOUR_S)
+    token = published.token(name, expires_at=clock.now() + 24 * HOUR_S)
     for hours in range(0, 20, 4):
         clock.offset_s = days * 24 * HOUR_S
         publish()
         clock.offset_s = hours * HOUR_S
-        assert get(shelf, token).status == 200
+        assert get(published, token).status == 200
         publish()
     clock.offset_s = 20 * HOUR_S
-    assert get(shelf, token).status == 200
+    assert get(published, token).status == 200
 
 
-def test_a_file_of_a_fresh_link_begins_anew(shelf, publish, clock):
+def test_a_file_of_a_fresh_link_begins_anew(published, publish, clock):
     name = publish(life_s=10)
     clock.offset_s = HOUR_S
     publish()
-    token = shelf.token(name, expires_at=clock.now() + 24 * HOUR_S)
+    token = published.token(name, expires_at=clock.now() + 24 * HOUR_S)
     clock.offset_s = 48 * HOUR_S
     publish()  # a wrong moment
     clock.offset_s = 2 * HOUR_S
-    assert get(shelf, token).status == 200
+    assert get(published, token).status == 200
 
 
 @pytest.mark.parametrize("days", [0, 2, 40 * 365])
-def test_everything_goes_at_last(shelf, publish, clock, tmp_path, days):
+def test_everything_goes_at_last(published, publish, clock, tmp_path, days):
     """Also what a clock far ahead has seen first, and what a crash left half copied."""
     folder = tmp_path / "state" / "published"
     name, gone = publish(life_s=10), publish(life_s=10)
