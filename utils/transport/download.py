@@ -38,6 +38,10 @@ class RefusedLinkError(TransportError):
         self.status = status
 
 
+class TooLargeError(RefusedLinkError):
+    """What a link leads to is larger than is allowed here."""
+
+
 @dataclass(frozen=True)
 class Downloaded:
     """A file that has arrived whole.
@@ -218,8 +222,8 @@ def _show(wish: Wish, state: _State) -> None:
         wish.progress(state.received, state.total)
 
 
-def _too_large(wish: Wish, response: Response) -> RefusedLinkError:
-    return RefusedLinkError(
+def _too_large(wish: Wish, response: Response) -> TooLargeError:
+    return TooLargeError(
         f"{redact(wish.url)} has more than the {wish.limit_bytes:,} bytes that are allowed here. "
         "Use a smaller file.",
         status=response.status_code,
