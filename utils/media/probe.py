@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from ..errors import DecodeError
 from .colour import Matrix, colour_of
 from .container import OpenClip
+from .ending import ending_of, is_still
 from .geometry import geometry_of, square_size
 from .reader import Reader
 from .scan import Scan, rates_of, scan
@@ -42,6 +43,8 @@ class ClipInfo:
 
     Attributes:
         container: FFmpeg's names of the format, such as "mov,mp4,m4a,3gp,3g2,mj2".
+        ending: The ending of such a file's name, as in ".mp4".
+        is_still: Whether it is one picture and no clip.
         codec: FFmpeg's name, such as "h264".
         pixel_format: FFmpeg's name, such as "yuv420p".
         bit_depth: Bits of one component.
@@ -59,6 +62,8 @@ class ClipInfo:
     """
 
     container: str
+    ending: str
+    is_still: bool
     codec: str
     pixel_format: str
     bit_depth: int
@@ -142,9 +147,13 @@ def _info(file: OpenClip, frame: VideoFrame, found: Scan | None) -> ClipInfo:
     coded = Size(frame.width, frame.height)
     colour = colour_of(frame)
     rate, count, duration_s, constant = _timing(file, found)
+    kind, codec = file.container.format.name, stream.codec_context.name
+    brand = file.container.metadata.get("major_brand", "")
     return ClipInfo(
-        container=file.container.format.name,
-        codec=stream.codec_context.name,
+        container=kind,
+        ending=ending_of(kind, codec=codec, brand=brand),
+        is_still=is_still(kind, codec=codec, brand=brand, frame_count=count),
+        codec=codec,
         pixel_format=frame.format.name,
         bit_depth=max(component.bits for component in frame.format.components),
         size=geometry.size,
