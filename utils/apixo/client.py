@@ -9,19 +9,13 @@ from decimal import Decimal
 
 from blake3 import blake3
 
-from ..errors import ProtocolError, ServiceError
+from ..errors import ProtocolError, ServiceError, TransportError
 from ..settings import PRACTICE_KEY, Secret
 from ..transport import Transport
 from .envelope import not_documented
-from .replies import (
-    Failure,
-    TaskStatus,
-    check_task_id,
-    read_balance,
-    read_status,
-    read_task_id,
-)
+from .replies import Failure, TaskStatus, read_balance, read_status, read_task_id
 from .request import Submission
+from .task_ids import check_task_id, named_task_id
 
 __all__ = ["ApixoClient", "check_task_id"]
 
@@ -70,16 +64,23 @@ class ApixoClient:
             RejectedError: Refused outright (another 4xx that says so).
             TransportError: The answer was lost; it may have been accepted.
             ServerError: Trouble there (5xx, a redirect, 408 …); it may have been accepted.
-            ProtocolError: An answer without a usable id; it may have been accepted.
+            ProtocolError: An answer that is no plain yes with an id; it may have been accepted,
+                and where the answer names a task all the same, the error has it.
         """
-        reply = self._transport.post_once(
-            f"{self._base_url}/generateTask/{_MODEL}",
-            headers=self._headers,
-            json_body=submission.body(),
-            timeout_s=_SUBMIT_LIMIT_S,
-            limit_bytes=_REPLY_LIMIT_BYTES,
-        )
         with self._key_hidden():
+            try:
+                reply = self._transport.post_once(
+                    f"{self._base_url}/generateTask/{_MODEL}",
+                    headers=self._headers,
+                    json_body=submission.body(),
+                    timeout_s=_SUBMIT_LIMIT_S,
+                    limit_bytes=_REPLY_LIMIT_BYTES,
+                )
+            except TransportError as error:
+                named = named_task_id(error.received)
+                if named is None:
+                    raise
+                raise _broken_but_named(named) from error
             return read_task_id(reply)
 
     def status(self, task_id: str) -> TaskStatus:
@@ -132,9 +133,12 @@ class ApixoClient:
                 error.code = self._without_key(error.code)
             else:
                 error.excerpt = self._without_key(error.excerpt)
+                if self._without_key(error.task_id) != error.task_id:
+                    error.task_id = ""
             raise
 
     def _status_without_key(self, status: TaskStatus) -> TaskStatus:
+        status = replace(status, raw_state=self._without_key(status.raw_state))
         if status.failure is None:
             return status
         code, message = status.failure.code, status.failure.message
@@ -144,3 +148,11 @@ class ApixoClient:
     def _without_key(self, text: str) -> str:
         key = self._key.reveal()
         return text if key == PRACTICE_KEY else text.replace(key, "(key)")
+
+
+def _broken_but_named(task_id: str) -> ProtocolError:
+    return ProtocolError(
+        f"APIXO's answer to the submit broke off, and what had come names task {task_id}. "
+        "Whether there is such a task is asked by itself; else look in APIXO's dashboard.",
+        task_id=task_id,
+    )
