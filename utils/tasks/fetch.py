@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ..addresses import is_plain
+from ..apixo.links import MOST_LINKS
 from ..clock import growing
 from ..errors import (
     AuthError,
@@ -31,22 +30,17 @@ from ..ledger.rows import TaskRow
 from ..ledger.states import State
 from ..media.mux import add_sound
 from ..media.probe import ClipInfo, verify
-from ..transport import RefusedLinkError
+from ..transport import RefusedLinkError, TooLargeError
 from ..unexpected import as_ours, report
 from .agenda import Entry
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
 from .poll import task_failed
+from .result_file import part_name, put_in_place, result_name, room_for, sync
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
 from .watch import Outcome
-
-LIMIT_BYTES = 4 * 1024**3
-"""A result is never larger: 120 s of 720p are some hundred MB."""
-
-_SPARED_BYTES = 256 * 1024**2
-"""So much of the disk is left free, whatever comes."""
 
 _GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
@@ -56,7 +50,11 @@ _LEAST_TRIED_S = 3600.0
 
 
 class _GoneError(WanAnimateError):
-    """The service offers no file, or one that is none."""
+    """The service no longer knows the task."""
+
+
+class _UnnamedError(WanAnimateError):
+    """The service says success, and names no link that can be read: the file is still owed."""
 
 
 @dataclass
@@ -144,49 +142,83 @@ class Fetcher:
     def _fetch_fresh(self, trying: _Trying) -> None:
         """Fetch by the links that are known; when they are refused, by new ones."""
         job = trying.job
-        urls = () if trying.ask else job.result_urls or job.row.result_urls
-        if urls:
+        links = () if trying.ask else job.result_urls or job.row.result_urls
+        if links:
             try:
-                self._fetch(trying, urls[0])
+                self._fetch_one_of(trying, links)
             except RefusedLinkError:
                 trying.ask = True
             else:
                 return
-        urls = self._links_anew(job)
-        if not urls:
-            raise _GoneError("The service has not named the file yet.")
-        self._fetch(trying, urls[0])
+        links = self._links_anew(job)
+        if not links:
+            raise _UnnamedError("APIXO names no link to it that can be read.")
+        self._fetch_one_of(trying, links)
+
+    def _fetch_one_of(self, trying: _Trying, links: tuple[str, ...]) -> None:
+        """Fetch by the first link that leads to a clip; previews and covers may lie beside it.
+
+        What stands first is the result: trouble with it that may pass lets no other link take its
+        place before a minute is over.
+
+        Raises:
+            RefusedLinkError: None leads to a clip, and one of them was refused.
+            WanAnimateError: Another reason why none does.
+        """
+        late = trying.again or self._desk.clock.monotonic() - trying.began > PATIENCE_S
+        refusals: list[WanAnimateError] = []
+        folder = self._desk.folders.output / self._desk.settings.load().output
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / part_name(trying.job.row, self._desk.ledger.owner)
+        try:
+            for link in links:
+                try:
+                    info = self._receive(trying.job, link, part)
+                except (TransportError, MediaError, InputError) as error:
+                    may_pass = isinstance(error, TransportError) and not late
+                    if may_pass or isinstance(error, TooLargeError):  # the disk may be the reason
+                        raise
+                    refusals.append(error)
+                else:
+                    self._keep(trying, part, info=info, url=link)
+                    return
+        finally:
+            part.unlink(missing_ok=True)
+        passing = [error for error in refusals if not _is_gone(error)]
+        refused = [error for error in refusals if isinstance(error, RefusedLinkError)]
+        raise (passing or refused or refusals)[0]
 
     def _links_anew(self, job: Job) -> tuple[str, ...]:
         client = self._desk.remotes.client(job.row)
         try:
             status = client.status(job.row.task_id)
         except RejectedError as error:
+            if error.status not in _GONE_STATUSES:
+                raise
             self._desk.remotes.check_key(job.row, client)
-            raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
+            raise _GoneError(f"APIXO no longer knows the task ({error.status}).") from error
         job.result_urls = status.result_urls
         return status.result_urls
 
-    def _fetch(self, trying: _Trying, url: str) -> None:
-        job, row = trying.job, trying.job.row
-        folder = self._desk.folders.output / self._desk.settings.load().output
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / part_name(row, self._desk.ledger.owner)
+    def _receive(self, job: Job, url: str, part: Path) -> ClipInfo:
+        """Bring what a link leads to onto the disk, and make sure that it is a clip."""
         part.unlink(missing_ok=True)
         job.show("downloading")
-        try:
-            self._desk.transport.download(
-                url,
-                part,
-                limit_bytes=_room(folder),
-                rule=self._desk.remotes.rule(practice=row.practice),
-                progress=lambda done, total: job.show("downloading", done=done, total=total),
-                stop=self._desk.stopping,
+        self._desk.transport.download(
+            url,
+            part,
+            limit_bytes=room_for(part.parent),
+            rule=self._desk.remotes.rule(practice=job.row.practice),
+            progress=lambda done, total: job.show("downloading", done=done, total=total),
+            stop=self._desk.stopping,
+        )
+        info = verify(part)
+        if info.is_still:
+            raise DecodeError(
+                "What APIXO names as the result is a picture, not a clip. "
+                "Look at the task in APIXO's dashboard."
             )
-            info = verify(part)
-            self._keep(trying, part, info=info, url=url)
-        finally:
-            part.unlink(missing_ok=True)
+        return info
 
     def _keep(self, trying: _Trying, part: Path, *, info: ClipInfo, url: str) -> None:
         """Give the file its sound and its name, then its place in the ledger."""
@@ -195,14 +227,16 @@ class Fetcher:
         try:
             info, warning = self._give_sound(row, part, voiced, info=info)
             whole = voiced if voiced.exists() else part
-            _sync(whole)
-            file = _put_in_place(whole, part.with_name(result_name(row, info)))
+            sync(whole)
+            file = put_in_place(whole, part.with_name(result_name(row, info)))
         finally:
             voiced.unlink(missing_ok=True)
-        note = describe_result(row, info, file=file, now=self._desk.clock.now())
-        write_whole(file.with_suffix(".json"), note)
+        described = describe_result(row, info, file=file, now=self._desk.clock.now())
+        write_whole(file.with_suffix(".json"), described)
         place = file.relative_to(self._desk.folders.output).as_posix()
-        known = {"file": place, **({"note": warning} if warning else {})}
+        known: dict[str, Any] = {"file": place, **({"note": warning} if warning else {})}
+        if is_plain(url):  # by it the file is fetched again, and it is the one that nodes give out
+            known["result_urls"] = tuple(dict.fromkeys((url, *row.result_urls)))[:MOST_LINKS]
         if trying.again:
             job.update(self._desk.ledger.note(row.id, **known))
         else:
@@ -225,7 +259,7 @@ class Fetcher:
         sound = self._desk.sounds / row.sound
         if not (row.keep_sound and info.sound is None and row.sound and sound.is_file()):
             return info, ""
-        _room(part.parent, needed_bytes=part.stat().st_size)
+        room_for(part.parent, needed_bytes=part.stat().st_size)
         try:
             add_sound(part, sound, voiced, stop=self._desk.stopping)
             return verify(voiced), ""
@@ -241,11 +275,11 @@ class Fetcher:
             job.fail(RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
             self._desk.done(job)
             return
-        ours = self._explain(job.row, error)
+        ours = self._explain(trying, error)
         waited_s = self._desk.clock.monotonic() - trying.began
         gone = _is_gone(error)
         trying.ask = trying.ask or gone
-        hopeless = gone or isinstance(error, (AuthError, SettingsError))
+        hopeless = gone or isinstance(error, (_UnnamedError, AuthError, SettingsError))
         if trying.again and (hopeless or waited_s > PATIENCE_S):
             job.fail(_dead_link(job.row) if gone else ours)
             self._desk.done(job)
@@ -257,7 +291,12 @@ class Fetcher:
             self._give_up(job)
             return
         delay_s = next(trying.delays)
-        job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
+        why = (
+            "APIXO names no link that can be read"
+            if isinstance(error, _UnnamedError)
+            else "the file is not there yet"
+        )
+        job.show("downloading", note=f"{why}; trying again in {delay_s:.0f} s")
         row_id = job.row.id
 
         def due() -> None:
@@ -273,7 +312,8 @@ class Fetcher:
         except LedgerError:
             return False
 
-    def _explain(self, row: TaskRow, error: Exception) -> WanAnimateError:
+    def _explain(self, trying: _Trying, error: Exception) -> WanAnimateError:
+        row = trying.job.row
         if isinstance(error, WanAnimateError):
             reason = str(error)
         elif isinstance(error, OSError):
@@ -282,9 +322,12 @@ class Fetcher:
             )
         else:
             reason = str(as_ours(error, task_id=row.task_id))
+        then = "It is tried again by itself; run again to see whether it has come."
+        if trying.again:
+            then = "Run again to try once more."
         return TaskError(
             f"Task {row.task_id} has succeeded, but its file could not be fetched yet. {reason} "
-            "It is tried again by itself; run again to see whether it has come.",
+            f"{then}",
             task_id=row.task_id,
         )
 
@@ -298,40 +341,6 @@ class Fetcher:
             job.update(row)
             job.fail(task_failed(row))
         self._desk.done(job)
-
-
-def _room(folder: Path, *, needed_bytes: int = 1) -> int:
-    """The largest file that may come.
-
-    Raises:
-        TransportError: The disk is as good as full.
-    """
-    room = min(LIMIT_BYTES, shutil.disk_usage(folder).free - _SPARED_BYTES)
-    if room < needed_bytes:
-        raise TransportError(
-            "The disk of the output folder is full. Make room; the file is fetched then."
-        )
-    return room
-
-
-def part_name(row: TaskRow, owner: str) -> str:
-    """The name of a result on its way; by it the leavings of a dead process are found."""
-    return f".{row.tag}-{owner}.part"
-
-
-def remove_parts(folder: Path, owner: str) -> None:
-    """Remove what a dead process was fetching when it died."""
-    for part in folder.glob(f".*-{owner}.part*"):
-        with suppress(OSError):
-            part.unlink()
-
-
-def result_name(row: TaskRow, info: ClipInfo) -> str:
-    """The file's name: what it is, its task, and letters that make it unique."""
-    names = set(info.container.split(","))
-    ending = ".mp4" if names & {"mp4", "mov"} else ".webm" if "webm" in names else ".mkv"
-    first = ["PRACTICE"] if row.practice else []
-    return "_".join([*first, row.kind or "wan", row.short_id, row.tag]) + ending
 
 
 def _is_gone(error: Exception) -> bool:
@@ -348,19 +357,3 @@ def _dead_link(row: TaskRow) -> TaskError:
         "which submits the request anew; or change the seed.",
         task_id=row.task_id,
     )
-
-
-def _put_in_place(part: Path, file: Path) -> Path:
-    """Give a file its name; another one where a player of Windows holds the old file open."""
-    try:
-        part.replace(file)
-    except PermissionError:
-        file = file.with_stem(f"{file.stem}_{secrets.token_hex(2)}")
-        part.replace(file)
-    return file
-
-
-def _sync(file: Path) -> None:
-    """Onto the disk, before the ledger says that it is there."""
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())

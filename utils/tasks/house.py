@@ -23,7 +23,7 @@ from ..unexpected import report
 from .admission import Admission, Stages
 from .agenda import Agenda, RequestBudget
 from .desk import Desk, HostChoice
-from .fetch import Fetcher, remove_parts
+from .fetch import Fetcher
 from .job import Job
 from .jobs import JobTable
 from .neighbours import Neighbours
@@ -32,6 +32,7 @@ from .pool import Pool
 from .prepare import Preparer
 from .remote import Remotes
 from .request import Request
+from .result_file import remove_parts
 from .settle import Settler
 from .sharing import Sharer
 from .shelf import UploadShelf

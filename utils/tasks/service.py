@@ -23,11 +23,11 @@ from ..unexpected import report
 from .agenda import Agenda
 from .desk import HostChoice
 from .estimate import Estimate, Estimator
-from .fetch import LIMIT_BYTES
 from .house import Ground, House
 from .pool import Pool
 from .remote import Remotes
 from .request import Request, ShareWish
+from .result_file import LIMIT_BYTES
 from .sharing import Share
 from .watch import Progress, Watch, shutting_down
 
