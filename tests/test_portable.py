@@ -188,7 +188,7 @@ def constants_of(parts: list[ast.expr]) -> list[str]:
 def test_a_result_has_a_name_that_every_system_takes(task_id):
     names = dict.fromkeys(TaskRow.__dataclass_fields__, "")
     row = TaskRow(**{**names, "task_id": task_id, "tag": "0a1b2c3d", "kind": "replace"})
-    name = result_name(row, SimpleNamespace(container="mov,mp4,m4a"))
+    name = result_name(row, SimpleNamespace(ending=".mp4"))
     for made in (name, part_name(row, "f" * 32), *(random_name(end) for end in MEDIA_TYPES)):
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,120}", made)
         assert not made.endswith(".")

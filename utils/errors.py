@@ -45,7 +45,13 @@ class HostingError(WanAnimateError):
 
 
 class TransportError(WanAnimateError):
-    """No usable reply: reset, timed out, cut short. The request may have arrived."""
+    """No usable reply: reset, timed out, cut short. The request may have arrived.
+
+    Attributes:
+        received: What had come of the reply's body; to be read by who asked, and shown to nobody.
+    """
+
+    received: bytes = b""
 
 
 class NotSentError(TransportError):
@@ -99,11 +105,13 @@ class ProtocolError(WanAnimateError):
 
     Attributes:
         excerpt: At most 200 characters of the reply, without links.
+        task_id: The task that it names all the same, which is not proved; "" for none.
     """
 
-    def __init__(self, message: str, *, excerpt: str = "") -> None:
+    def __init__(self, message: str, *, excerpt: str = "", task_id: str = "") -> None:
         super().__init__(message)
         self.excerpt = excerpt
+        self.task_id = task_id
 
 
 class TaskError(WanAnimateError):

@@ -8,12 +8,11 @@ import logging
 from apixo_wan_animate.utils.apixo.failures import advice
 from apixo_wan_animate.utils.apixo.replies import (
     TaskStatus,
-    callback_task_id,
-    check_task_id,
     read_balance,
     read_status,
     read_task_id,
 )
+from apixo_wan_animate.utils.apixo.task_ids import check_task_id, named_task_id
 from apixo_wan_animate.utils.errors import InputError, ProtocolError, ServiceError
 from apixo_wan_animate.utils.transport import Reply
 from apixo_wan_animate.utils.transport.retry_after import LONGEST_S, retry_after_s
@@ -100,13 +99,13 @@ def test_a_balance(body, status):
 @example(b"[" * 200_000)
 @example(b'{"data":{"taskId":17}}')
 def test_a_callback(body):
-    task_id = callback_task_id(body)
+    task_id = named_task_id(body)
     assert task_id is None or check_task_id(task_id) == task_id
 
 
 def test_a_callback_names_its_task_as_text_or_number():
-    assert callback_task_id(b'{"code":200,"data":{"taskId":"t-1","state":"failed"}}') == "t-1"
-    assert callback_task_id(b'{"code":501,"message":"x","data":{"taskId":17}}') == "17"
+    assert named_task_id(b'{"code":200,"data":{"taskId":"t-1","state":"failed"}}') == "t-1"
+    assert named_task_id(b'{"code":501,"message":"x","data":{"taskId":17}}') == "17"
 
 
 @given(st.text(max_size=300))

@@ -42,22 +42,16 @@ BODIES = {
     "number": lambda status: str(status).encode(),
     "its own code": envelope,
     "code 200": lambda status: envelope(200),
-    "code 200 and an id": lambda status: json.dumps(ACCEPTED).encode(),
     "code 500": lambda status: envelope(500),
     "data.error": lambda status: envelope(status, data={"error": "image_urls is wrong"}),
     "deep": lambda status: b"[" * 100_000,
 }
 
 
-NAMED_AND_BUSY = (429, "code 200 and an id")
-"""The one pair that has a test of its own, below."""
-
-
 @pytest.mark.parametrize("status", sorted(FATES))
 def test_a_status_that_is_no_success_decides_whatever_the_body_says(service, submission, status):
-    makers = {name: make for name, make in BODIES.items() if (status, name) != NAMED_AND_BUSY}
-    client = service.answers(*(make(status) for make in makers.values()), status=status)
-    for number, body in enumerate(makers, start=1):
+    client = service.answers(*(make(status) for make in BODIES.values()), status=status)
+    for number, body in enumerate(BODIES, start=1):
         with pytest.raises(FATES[status]) as caught:
             client.submit(submission)
         assert (body, type(caught.value)) == (body, FATES[status])
@@ -71,7 +65,7 @@ NEITHER = dict.fromkeys([0, 1, 100, 199, 201, 202, 204, 299, 1001, -1], ServerEr
 @pytest.mark.parametrize("spelling", [int, str, float], ids=["number", "text", "with a point"])
 def test_the_envelopes_code_decides_where_http_says_200(service, submission, spelling):
     codes = FATES | NEITHER
-    bodies = [envelope(spelling(c), data=None if c == 429 else {"taskId": "t-1"}) for c in codes]
+    bodies = [envelope(spelling(c), data={"error": "x"}) for c in codes]
     client = service.answers(*bodies)
     for number, code in enumerate(codes, start=1):
         with pytest.raises(codes[code]) as caught:
@@ -184,12 +178,6 @@ def test_a_refusal_for_now_says_how_long(submitting, status, header, wait_s):
     with pytest.raises(RateLimitError) as caught:
         submitting(envelope(429), status=status, Retry_After=header)
     assert caught.value.retry_after_s == wait_s
-
-
-@pytest.mark.parametrize("status", [200, 429])
-def test_a_refusal_for_now_that_names_a_task_is_not_tried_again_unasked(submitting, status):
-    with pytest.raises(ProtocolError, match="t-1"):
-        submitting(envelope(429, data={"taskId": "t-1"}), status=status)
 
 
 @pytest.mark.parametrize("status", sorted({*OWN_CLASS, *REJECTED}))

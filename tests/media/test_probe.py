@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from apixo_wan_animate.utils.errors import DecodeError
@@ -84,6 +85,33 @@ def test_a_whole_clip_is_verified(tmp_path, kind):
     path = write_clip(tmp_path / f"clip.{kind}", numbered_pictures(T, H, W), recipe)
     info = verify(path)
     assert (info.frame_count, info.size) == (T, Size(W, H))
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "pixel_format"),
+    [
+        ("mp4", "libx264", "yuv420p"), ("mov", "libx264", "yuv420p"), ("3gp", "mpeg4", "yuv420p"),
+        ("mkv", "libx264", "yuv420p"), ("webm", "libvpx-vp9", "yuv420p"),
+        ("avi", "mpeg4", "yuv420p"), ("gif", "gif", "rgb8"), ("apng", "apng", "rgb24"),
+        ("flv", "libx264", "yuv420p"), ("ts", "libx264", "yuv420p"),
+        ("mpg", "mpeg2video", "yuv420p"),
+    ],
+)  # fmt: skip
+def test_a_file_is_told_by_what_it_is_whatever_its_name(tmp_path, kind, codec, pixel_format):
+    recipe = Recipe(codec=codec, pixel_format=pixel_format, options={})
+    clip = write_clip(tmp_path / f"clip.{kind}", numbered_pictures(T, H, W), recipe)
+    info = verify(clip.rename(tmp_path / "result.part"))
+    assert (info.ending, info.is_still) == (f".{kind}", False)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
+def test_a_picture_is_told_from_a_clip(tmp_path, kind):
+    cv2.imwrite(str(tmp_path / f"cover.{kind}"), np.full((H, W, 3), 90, np.uint8))
+    assert verify(tmp_path / f"cover.{kind}").is_still
+
+
+def test_a_clip_of_one_frame_is_no_picture(tmp_path):
+    assert not verify(write_clip(tmp_path / "one.mp4", numbered_pictures(1, H, W), PLAIN)).is_still
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])

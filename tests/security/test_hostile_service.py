@@ -53,7 +53,15 @@ def once(*head: str, body: bytes = b""):
     return script
 
 
+def hints(wire: Wire) -> None:
+    """Announces an answer for ever, and gives none."""
+    wire.request()
+    while not wire.server.ending.is_set():
+        wire.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 999)
+
+
 ATTACKS = {
+    "hints without an end": hints,
     "10 GB of JSON": endless("Content-Length: 10000000000", ""),
     "JSON without an end": endless("Connection: close", ""),
     "headers without an end": endless("Content-Type: text/plain", block=b"X-Flood: 1\r\n" * 4096),

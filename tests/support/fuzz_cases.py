@@ -16,8 +16,8 @@ from random import Random
 from typing import Any
 
 from apixo_wan_animate.utils.apixo.client import ApixoClient
-from apixo_wan_animate.utils.apixo.replies import callback_task_id
 from apixo_wan_animate.utils.apixo.request import Submission, WanOptions
+from apixo_wan_animate.utils.apixo.task_ids import named_task_id
 from apixo_wan_animate.utils.errors import WanAnimateError
 from apixo_wan_animate.utils.hosting.sniff import sniff
 from apixo_wan_animate.utils.media.clipfile import EncodeOptions
@@ -252,7 +252,7 @@ class ReplyCases:
         body = self._answer.partition(b"\r\n\r\n")[2]
         return [
             step(call, self._calls[call]),
-            step("callback", lambda: callback_task_id(body)),
+            step("callback", lambda: named_task_id(body)),
         ]
 
     def close(self) -> None:

@@ -7,17 +7,13 @@ from decimal import Decimal
 
 from blake3 import blake3
 
+from ..errors import ProtocolError, TransportError
 from ..settings import Secret
 from ..transport import Reply, Transport
-from .envelope import not_documented
-from .replies import (
-    TaskStatus,
-    check_task_id,
-    read_balance,
-    read_status,
-    read_task_id,
-)
+from .envelope import not_documented, shown
+from .replies import TaskStatus, read_balance, read_status, read_task_id
 from .request import MODEL, Submission
+from .task_ids import check_task_id, named_task_id
 
 __all__ = ["ApixoClient", "check_task_id"]
 
@@ -65,15 +61,22 @@ class ApixoClient:
             RejectedError: Refused outright (another 4xx that says so).
             TransportError: The answer was lost; it may have been accepted.
             ServerError: Trouble there (5xx, a redirect, 408 …); it may have been accepted.
-            ProtocolError: An answer without a usable id; it may have been accepted.
+            ProtocolError: An answer that is no plain yes with an id; it may have been accepted,
+                and where the answer names a task all the same, the error has it.
         """
-        reply = self._transport.post_once(
-            f"{self._base_url}/generateTask/{MODEL}",
-            headers=self._headers,
-            json_body=submission.body(),
-            timeout_s=_SUBMIT_LIMIT_S,
-            limit_bytes=_REPLY_LIMIT_BYTES,
-        )
+        try:
+            reply = self._transport.post_once(
+                f"{self._base_url}/generateTask/{MODEL}",
+                headers=self._headers,
+                json_body=submission.body(),
+                timeout_s=_SUBMIT_LIMIT_S,
+                limit_bytes=_REPLY_LIMIT_BYTES,
+            )
+        except TransportError as error:
+            named = named_task_id(error.received)
+            if named is None or shown(named, secret=self._key) != named:
+                raise
+            raise _broken_but_named(named) from error
         return read_task_id(self._marked(reply))
 
     def status(self, task_id: str) -> TaskStatus:
@@ -116,3 +119,11 @@ class ApixoClient:
     def _marked(self, reply: Reply) -> Reply:
         """The reply with the key that it may repeat, so that its words are shown without it."""
         return replace(reply, secret=self._key)
+
+
+def _broken_but_named(task_id: str) -> ProtocolError:
+    return ProtocolError(
+        f"APIXO's answer to the submit broke off, but what arrived names task {task_id}. "
+        "APIXO is asked about that task; if it is not found, look in APIXO's dashboard.",
+        task_id=task_id,
+    )

@@ -35,6 +35,7 @@ _CREDIT_CODES = frozenset({"INSUFFICIENTCREDITS", "INSUFFICIENTCREDIT"})
 _LONGEST_MESSAGE = 300
 _LONGEST_CODE = 80
 _LONGEST_EXCERPT = 200
+_MOST_WRAPPINGS = 3
 _LONGEST_RETRY_S = 3600.0
 """Whoever asks for more has made a mistake: nobody waits that long without another look."""
 
@@ -61,6 +62,17 @@ def data_of(reply: Reply) -> object:
     if _says_no_credit(_reason(envelope, reply.secret)[1]):
         raise _error_for(reply, envelope, status=402)
     raise not_documented(reply, "has no code")
+
+
+def is_own_word(reply: Reply) -> bool:
+    """Whether an error reply is the service's own, and not that of something in between."""
+    code = whole((_envelope(reply) or {}).get("code"))
+    return code is not None and code != 200
+
+
+def reason_of(reply: Reply) -> str:
+    """The service's own words about an error, in one line; "" where there are none."""
+    return _reason(_envelope(reply), reply.secret)[0]
 
 
 def not_documented(reply: Reply, what: str) -> ProtocolError:
@@ -127,6 +139,16 @@ def read_json(content: str | bytes) -> object:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def unwrapped(value: object) -> object:
+    """The value in a JSON text of it, or in a list of nothing else."""
+    for _ in range(_MOST_WRAPPINGS):
+        if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+            value = read_json(value)
+        elif isinstance(value, list) and len(cast("list[object]", value)) == 1:
+            value = cast("list[object]", value)[0]
+    return value
 
 
 def as_object(value: object) -> dict[str, Any] | None:

@@ -6,38 +6,34 @@ Source: docs/service.md, "Answers" and "Callback", read 2026-11-23.
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Any, cast
-from urllib.parse import quote
+from typing import Any
 
-from ..errors import InputError, ProtocolError, RateLimitError
+from ..errors import ProtocolError, RejectedError, ServiceError
 from ..settings import Secret
 from ..transport import Reply
 from .envelope import (
     as_object,
     data_of,
     excerpt,
+    is_own_word,
     not_documented,
     one_line,
-    read_json,
-    read_object,
+    reason_of,
     shown,
     text,
+    unwrapped,
     whole,
 )
+from .links import result_links
+from .task_ids import id_in, named_task_id
 
 _LONGEST_ID = 200
 _LONGEST_WORD = 80
 _LONGEST_FAILURE = 600
-_MOST_URLS = 20
-_WEB = re.compile(r"https?://[^/]", re.IGNORECASE)
-_MOST_WRAPPINGS = 2
-"""A text within a text is one wrapping too many, and still plain."""
-
 _MOST_DOLLARS = Decimal(10) ** 12
 
 
@@ -57,6 +53,9 @@ _PHASES = {
     "success": Phase.SUCCEEDED,
     "failed": Phase.FAILED,
 }
+_NO_SUCCESS = re.compile(r"ing(?![a-z])|pending|process|progress|queue|fail|error|cancel")
+"""An unknown state with such a word in it, as `rendering` or `processing_r3`, is no success: what
+links lead to then may be half of the result."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,9 @@ class TaskStatus:
 
     Attributes:
         task_id: Which task it is about, "" where the answer does not say.
-        phase: Where it stands; an unknown state counts as running.
-        raw_state: The service's own word.
+        phase: Where it stands; an unknown state counts as running, and as success where the
+            result's links are there.
+        raw_state: The service's own word, in one line.
         create_time_ms: When it was accepted, Unix milliseconds.
         complete_time_ms: When it ended.
         cost_time_ms: How long the work took.
@@ -96,50 +96,60 @@ class TaskStatus:
     result_urls: tuple[str, ...] = ()
     failure: Failure | None = None
 
-
-def check_task_id(task_id: str) -> str:
-    """A task id that can be part of a request; ids are opaque, so only its form is checked.
-
-    Raises:
-        InputError: It is blank, too long, or holds what no id does.
-    """
-    good = re.fullmatch(r"[!-~]+", task_id) and not set(task_id) & set("/\\\"'`<>")
-    if not good or task_id in {".", ".."} or len(task_id) > _LONGEST_ID:
-        raise InputError(
-            "The task id is blank, too long, or contains spaces, slashes or other symbols. Copy "
-            "it from the tasks panel or from APIXO's dashboard."
-        )
-    return task_id
+    @property
+    def is_strange(self) -> bool:
+        """Whether the state is a word that is not known."""
+        return self.raw_state != "" and self.raw_state.lower() not in _PHASES
 
 
 def read_task_id(reply: Reply) -> str:
     """The id in the answer to a submit.
 
     Raises:
-        ServiceError: An error reply; each of its kinds says whether anything was accepted.
-        ProtocolError: It says success, and holds no usable id; or it says “later”, and names a
-            task all the same.
+        ServiceError: An error reply that names no task; each of its kinds says whether anything
+            was accepted.
+        ProtocolError: It says success, and holds no usable id; or it is no plain yes, and names a
+            task all the same, which is in the error's `task_id`.
     """
+    named = _named_task(reply)
     try:
         data = data_of(reply)
-    except RateLimitError as error:  # the only one after which a submit leaves again by itself
-        named = callback_task_id(reply.body)
+    except (ServiceError, ProtocolError) as error:
         if named is None:
             raise
-        name = shown(named, secret=reply.secret)
-        raise ProtocolError(
-            f"APIXO is busy (429), but its answer names task {name}. Look for the task in "
-            "APIXO's dashboard.",
-            excerpt=excerpt(reply),
-        ) from error
-    task_id = _usable_id(as_object(data))
-    if task_id is None:
-        raise ProtocolError(
-            "APIXO accepted the submit, but its answer contains no task id. Look for the task in "
-            "APIXO's dashboard.",
-            excerpt=excerpt(reply),
-        )
-    return task_id
+        raise _named_all_the_same(reply, named, error=error) from error
+    task_id = id_in(data)
+    if task_id is not None:
+        return task_id
+    if named is not None:
+        raise _named_all_the_same(reply, named, error=None)
+    raise ProtocolError(
+        "APIXO accepted the submit, but its answer contains no task id. Look for the task in "
+        "APIXO's dashboard.",
+        excerpt=excerpt(reply),
+    )
+
+
+def _named_task(reply: Reply) -> str | None:
+    """The task that an answer names anywhere; None where it only repeats the key."""
+    named = named_task_id(reply.body)
+    whole_id = named is not None and shown(named, secret=reply.secret) == named
+    return named if whole_id else None
+
+
+def _named_all_the_same(
+    reply: Reply, task_id: str, *, error: ServiceError | ProtocolError | None
+) -> ProtocolError:
+    """The error for an answer after which nobody can say that nothing was accepted."""
+    what = f"an error ({error.status})" if isinstance(error, ServiceError) else "not a plain yes"
+    reason = reason_of(reply)
+    said = f", which says “{reason}”" if reason else ""
+    return ProtocolError(
+        f"APIXO's answer to the submit is {what}{said}, but it names task {task_id}. "
+        "APIXO is asked about that task; if it is not found, look in APIXO's dashboard.",
+        excerpt=excerpt(reply),
+        task_id=task_id,
+    )
 
 
 def read_status(reply: Reply) -> TaskStatus:
@@ -147,16 +157,23 @@ def read_status(reply: Reply) -> TaskStatus:
 
     Raises:
         ServiceError: An error reply; a task that is not known is a `RejectedError` with 404.
-        ProtocolError: It is not as documented in any way that was met.
+        ProtocolError: It is not as documented in any way that was met; or it refuses, in a form
+            that is not the service's own.
     """
-    data = data_of(reply)
+    try:
+        data = unwrapped(data_of(reply))
+    except RejectedError as error:
+        if is_own_word(reply):
+            raise
+        what = f"is a refusal ({error.status}) in a form that is not its own"
+        raise not_documented(reply, what) from error
     if data is None:
         return TaskStatus("", Phase.RUNNING, "")
     known = as_object(data)
     if known is None:
         raise not_documented(reply, "is not an object")
-    raw_state = one_line(text(known.get("state")), most=_LONGEST_WORD)
-    phase = _PHASES.get(raw_state.lower(), Phase.RUNNING)
+    raw_state, links = _state_of(known, reply.secret), result_links(known)
+    phase = _phase_of(raw_state, links)
     return TaskStatus(
         task_id=one_line(text(known.get("taskId")), most=_LONGEST_ID),
         phase=phase,
@@ -164,9 +181,24 @@ def read_status(reply: Reply) -> TaskStatus:
         create_time_ms=whole(known.get("createTime")),
         complete_time_ms=whole(known.get("completeTime")),
         cost_time_ms=whole(known.get("costTime")),
-        result_urls=_result_urls(known) if phase is Phase.SUCCEEDED else (),
+        result_urls=links if phase is Phase.SUCCEEDED else (),
         failure=_failure(known, reply.secret) if phase is Phase.FAILED else None,
     )
+
+
+def _state_of(known: Mapping[str, Any], secret: Secret | None) -> str:
+    """The service's word for a state, also where it stands under another name."""
+    said = known.get("state")
+    word = text(known.get("status") if said is None else said)
+    return shown(word, secret=secret, most=_LONGEST_WORD)
+
+
+def _phase_of(raw_state: str, links: tuple[str, ...]) -> Phase:
+    word = raw_state.lower()
+    if word in _PHASES:
+        return _PHASES[word]
+    finished = links and word and not _NO_SUCCESS.search(word)
+    return Phase.SUCCEEDED if finished else Phase.RUNNING
 
 
 def read_balance(reply: Reply) -> Decimal:
@@ -184,38 +216,7 @@ def read_balance(reply: Reply) -> Decimal:
             dollars = Decimal("NaN")
         if dollars.is_finite() and -_MOST_DOLLARS < dollars < _MOST_DOLLARS:
             return dollars
-    raise not_documented(reply, "contains no dollar amount")
-
-
-def callback_task_id(body: bytes) -> str | None:
-    """The task id that a callback names: a candidate, since anyone can send a body."""
-    return _usable_id(as_object((read_object(body) or {}).get("data")))
-
-
-def _usable_id(data: Mapping[str, Any] | None) -> str | None:
-    found: object = (data or {}).get("taskId")
-    if isinstance(found, bool) or not isinstance(found, (str, int)):
-        return None
-    try:
-        return check_task_id(str(found).strip())
-    except (InputError, ValueError):  # a number of thousands of digits has no text
-        return None
-
-
-def _result_urls(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The links of a result, from `resultJson` as an object or as a text of one."""
-    found: object = data.get("resultJson")
-    for _ in range(_MOST_WRAPPINGS):
-        found = read_json(found) if isinstance(found, str) else found
-    urls: object = (as_object(found) or {}).get("resultUrls")
-    listed = cast("list[object]", urls) if isinstance(urls, list) else [urls]
-    links = [url.strip() for url in listed if isinstance(url, str)]
-    return tuple(_encoded(url) for url in links if _WEB.match(url))[:_MOST_URLS]
-
-
-def _encoded(url: str) -> str:
-    """A link with everything percent-encoded that no link can hold, as browsers do it."""
-    return quote(url, safe=string.punctuation, errors="replace")
+    raise not_documented(reply, "holds no number of dollars")
 
 
 def _failure(data: Mapping[str, Any], secret: Secret | None) -> Failure:

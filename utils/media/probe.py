@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from ..errors import DecodeError
 from .container import OpenClip
+from .ending import ending_of, is_still
 from .geometry import geometry_of
 from .reader import Reader
 from .scan import Scan, rates_of, scan
@@ -25,6 +26,8 @@ class ClipInfo:
 
     Attributes:
         container: FFmpeg's names of the format, such as "mov,mp4,m4a,3gp,3g2,mj2".
+        ending: The ending of such a file's name, as in ".mp4".
+        is_still: Whether it is one picture and no clip.
         size: As shown: turned, with square pixels.
         frame_rate: Frames per second; the rate of the grid where it varies.
         frame_count: How many frames are shown; None where the header does not say.
@@ -33,6 +36,8 @@ class ClipInfo:
     """
 
     container: str
+    ending: str
+    is_still: bool
     size: Size
     frame_rate: Fraction
     frame_count: int | None
@@ -103,8 +108,12 @@ def _first_frame(file: OpenClip) -> VideoFrame:
 
 def _info(file: OpenClip, frame: VideoFrame, found: Scan | None) -> ClipInfo:
     rate, count, duration_s = _timing(file, found)
+    kind, codec = file.container.format.name, file.picture.codec_context.name
+    brand = file.container.metadata.get("major_brand", "")
     return ClipInfo(
-        container=file.container.format.name,
+        container=kind,
+        ending=ending_of(kind, codec=codec, brand=brand),
+        is_still=is_still(kind, codec=codec, brand=brand, frame_count=count),
         size=geometry_of(file.picture, frame).size,
         frame_rate=rate,
         frame_count=count,

@@ -6,19 +6,21 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ..addresses import is_plain
+from ..apixo.links import MOST_LINKS
 from ..clock import growing
 from ..errors import (
     AuthError,
     DecodeError,
-    HostingError,
     InputError,
     LedgerError,
     MediaError,
     RejectedError,
     SettingsError,
     Stopped,
-    TaskError,
+    TransportError,
     WanAnimateError,
 )
 from ..ledger.ledger import RowGoneError
@@ -27,15 +29,16 @@ from ..ledger.states import State
 from ..media.mux import add_sound
 from ..media.probe import ClipInfo, verify
 from ..replacing import sync
-from ..transport import RefusedLinkError
-from ..unexpected import as_ours, report
+from ..transport import RefusedLinkError, TooLargeError
+from ..unexpected import report
 from .agenda import Entry
 from .arrival import Arrival
 from .desk import Desk
 from .elapsed import Elapsed
 from .job import Job
+from .missing_file import GONE_STATUSES, GoneError, UnnamedError, dead_link, explain, is_gone
 from .poll import task_failed
-from .result_file import part_name, put_in_place, result_name, room_for
+from .result_file import clip_in, part_name, put_in_place, result_name, room_for
 from .rhythm import FILE_GONE_FINAL_S, PATIENCE_S
 from .sidecar import describe_result, write_whole
 from .turns import GaveWayError
@@ -49,15 +52,10 @@ from .unverified import (
 )
 from .watch import Outcome
 
-_GONE_STATUSES = frozenset({401, 403, 404, 410})
 _PATIENT_S = 1800.0
 
 _LEAST_TRIED_S = 3600.0
 """A process that has just started with a wrong clock gives nothing up."""
-
-
-class _GoneError(WanAnimateError):
-    """The service offers no file, or one that is none."""
 
 
 @dataclass
@@ -157,43 +155,84 @@ class Fetcher:
     def _fetch_fresh(self, trying: _Trying) -> None:
         """Fetch by the links that are known; when they are refused, by new ones."""
         job = trying.job
-        urls = () if trying.ask else job.result_urls or job.row.result_urls
-        if urls:
+        links = () if trying.ask else job.result_urls or job.row.result_urls
+        if links:
             try:
-                self._fetch(trying, urls[0])
+                self._fetch_one_of(trying, links)
             except RefusedLinkError:
                 trying.ask = True
             else:
                 return
-        urls = self._links_anew(job)
-        if not urls:
-            raise _GoneError("The service has not named the file yet.")
-        self._fetch(trying, urls[0])
+        links = self._links_anew(job)
+        if not links:
+            raise UnnamedError("APIXO names no link to it that can be read.")
+        self._fetch_one_of(trying, links)
+
+    def _fetch_one_of(self, trying: _Trying, links: tuple[str, ...]) -> None:
+        """Fetch by the first link that leads to a clip; previews and covers may lie beside it.
+
+        What stands first is the result: trouble with it that may pass lets no other link take its
+        place before a minute is over.
+
+        Raises:
+            RefusedLinkError: None leads to a clip, and one of them was refused.
+            WanAnimateError: Another reason why none does.
+        """
+        late = trying.again or self._desk.clock.monotonic() - trying.began > PATIENCE_S
+        refusals: list[WanAnimateError] = []
+        folder = self._desk.folders.output / self._desk.settings.load().output
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / part_name(trying.job.row, self._desk.ledger.owner)
+        for link in links:
+            try:
+                info = self._receive(trying, link, part)
+            except (TransportError, MediaError, InputError) as error:
+                may_pass = isinstance(error, TransportError) and not late
+                if may_pass or isinstance(error, TooLargeError):  # the disk may be the reason
+                    raise
+                refusals.append(error)
+                continue
+            try:
+                if info is not None:
+                    self._keep(trying, part, info=info, url=link)
+            finally:
+                trying.arrival.discard()
+            return
+        passing = [error for error in refusals if not is_gone(error)]
+        refused = [error for error in refusals if isinstance(error, RefusedLinkError)]
+        raise (passing or refused or refusals)[0]
 
     def _links_anew(self, job: Job) -> tuple[str, ...]:
         client = self._desk.remotes.client(job.row)
         try:
             status = client.status(job.row.task_id)
         except RejectedError as error:
+            if error.status not in GONE_STATUSES:
+                raise
             self._desk.remotes.check_key(job.row, client)
-            raise _GoneError(f"The service no longer knows the task ({error.status}).") from error
+            raise GoneError(f"APIXO no longer knows the task ({error.status}).") from error
         job.result_urls = status.result_urls
         return status.result_urls
 
-    def _fetch(self, trying: _Trying, url: str) -> None:
-        row = trying.job.row
-        folder = self._desk.folders.output / self._desk.settings.load().output
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / part_name(row, self._desk.ledger.owner)
+    def _receive(self, trying: _Trying, url: str, part: Path) -> ClipInfo | None:
+        """Bring what a link leads to onto the disk, and make sure that it is a clip.
+
+        Returns:
+            What it holds; None where it is no sound clip and was put aside as what it is.
+
+        Raises:
+            DecodeError: It is no clip, and another try may bring one.
+            WanAnimateError, OSError: As `Arrival.bring`.
+        """
         media_type = trying.arrival.bring(url, part)
         try:
-            info = verify(part)
+            return clip_in(part)
         except DecodeError as error:
-            self._put_aside(trying, part, error, media_type=media_type)
-        else:
-            self._keep(trying, part, info=info, url=url)
-        finally:
-            trying.arrival.discard()
+            try:
+                self._put_aside(trying, part, error, media_type=media_type)
+            finally:
+                trying.arrival.discard()
+            return None
 
     def _put_aside(
         self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
@@ -228,7 +267,9 @@ class Fetcher:
             voiced.unlink(missing_ok=True)
         self._describe(row, info, file=file)
         place = file.relative_to(self._desk.folders.output).as_posix()
-        known = {"file": place, **({"note": warning} if warning else {})}
+        known: dict[str, Any] = {"file": place, **({"note": warning} if warning else {})}
+        if is_plain(url):  # by it the file is fetched again, and it is the one that nodes give out
+            known["result_urls"] = tuple(dict.fromkeys((url, *row.result_urls)))[:MOST_LINKS]
         self._write_down(trying, {**known, "fail_code": "", "fail_message": ""})
         job.show("done")
         warnings = (*job.warnings, warning) if warning else job.warnings
@@ -238,7 +279,7 @@ class Fetcher:
         described = describe_result(row, info, file=file, now=self._desk.clock.now())
         write_whole(file.with_suffix(".json"), described)
 
-    def _write_down(self, trying: _Trying, known: Mapping[str, str]) -> None:
+    def _write_down(self, trying: _Trying, known: Mapping[str, Any]) -> None:
         """Say in the ledger that the file is there."""
         job, ledger = trying.job, self._desk.ledger
         if trying.again:
@@ -275,13 +316,13 @@ class Fetcher:
         if self._is_forgotten(job.row.id):
             self._end(trying, RowGoneError(f"Row {job.row.id} was forgotten. Run again."))
             return
-        ours = self._explain(job.row, error)
+        ours = explain(job.row, error, again=trying.again)
         waited_s = self._desk.clock.monotonic() - trying.began
-        gone = _is_gone(error)
+        gone = is_gone(error)
         trying.ask = trying.ask or gone
-        hopeless = gone or isinstance(error, (AuthError, SettingsError))
+        hopeless = gone or isinstance(error, (UnnamedError, AuthError, SettingsError))
         if trying.again and (hopeless or waited_s > PATIENCE_S):
-            self._end(trying, _dead_link(job.row, self._desk.folders.output) if gone else ours)
+            self._end(trying, dead_link(job.row, self._desk.folders.output) if gone else ours)
             return
         if waited_s > PATIENCE_S:
             job.disappoint(ours)
@@ -290,7 +331,12 @@ class Fetcher:
             self._give_up(trying)
             return
         delay_s = next(trying.delays)
-        job.show("downloading", note=f"the file is not there yet; trying again in {delay_s:.0f} s")
+        why = (
+            "APIXO names no link that can be read"
+            if isinstance(error, UnnamedError)
+            else "the file is not there yet"
+        )
+        job.show("downloading", note=f"{why}; trying again in {delay_s:.0f} s")
         row_id = job.row.id
 
         def due() -> None:
@@ -305,21 +351,6 @@ class Fetcher:
             return self._desk.ledger.row(row_id) is None
         except LedgerError:
             return False
-
-    def _explain(self, row: TaskRow, error: Exception) -> WanAnimateError:
-        if isinstance(error, WanAnimateError):
-            reason = str(error)
-        elif isinstance(error, OSError):
-            reason = (
-                f"The output folder cannot be written ({error.strerror or type(error).__name__})."
-            )
-        else:
-            reason = str(as_ours(error, task_id=row.task_id))
-        return TaskError(
-            f"Task {row.task_id} has succeeded, but its file could not be fetched yet. {reason} "
-            "It is retried automatically; run again to see whether it has arrived.",
-            task_id=row.task_id,
-        )
 
     def _end(self, trying: _Trying, error: WanAnimateError | None) -> None:
         """Try no more; nodes are told why, if that is known."""
@@ -339,21 +370,3 @@ class Fetcher:
         else:
             job.update(row)
             self._end(trying, task_failed(row))
-
-
-def _is_gone(error: Exception) -> bool:
-    """Whether the service, and not the way to it, is the reason that there is no file."""
-    if isinstance(error, RefusedLinkError):
-        return error.status in _GONE_STATUSES
-    return isinstance(error, (_GoneError, DecodeError, HostingError, InputError, MediaError))
-
-
-def _dead_link(row: TaskRow, output: Path) -> TaskError:
-    return TaskError(
-        f"The file of task {row.task_id} is not at {output / row.file}, and its link is dead at "
-        "the service. If the output folder was changed or moved, put the file back there or start "
-        "ComfyUI with the former folder; only if it was deleted, forget row "
-        f"{row.id} (tasks panel, or “cli.py tasks forget {row.id}”) and run again, which submits "
-        "the request again, or change the seed.",
-        task_id=row.task_id,
-    )

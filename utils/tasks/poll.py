@@ -161,7 +161,7 @@ class Poller:
         """Act on an answer; whether the asking is over."""
         job, ledger = asked.job, self._desk.ledger
         asked.missed, asked.missing = 0, None
-        job.show("waiting")
+        job.show("waiting", note=_strange_state(status))
         known: dict[str, Any] = {
             "create_ms": status.create_time_ms,
             "complete_ms": status.complete_time_ms,
@@ -231,6 +231,13 @@ class Poller:
         job.fail(error)
         self._desk.done(job)
         return True
+
+
+def _strange_state(status: TaskStatus) -> str:
+    """What a node says of a state that is not known; "" for one that is."""
+    if not status.is_strange:
+        return ""
+    return f"APIXO says “{status.raw_state}”, a state that is not known here; still asking"
 
 
 def plain_only(urls: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import TransportError
+from ..errors import DecodeError, TransportError
 from ..ledger.rows import TaskRow
-from ..media.probe import ClipInfo
+from ..media.probe import ClipInfo, verify
 
 LIMIT_BYTES = 4 * 1024**3
 """A result is never larger: 120 s of 720p are some hundred MB."""
@@ -37,6 +37,21 @@ def room_for(folder: Path, *, needed_bytes: int = 1, held_bytes: int = 0) -> int
     return room
 
 
+def clip_in(file: Path) -> ClipInfo:
+    """What a file holds that is to be a result.
+
+    Raises:
+        DecodeError: It is not a clip, or not whole.
+    """
+    info = verify(file)
+    if info.is_still:
+        raise DecodeError(
+            "What APIXO names as the result is a picture, not a clip. Look at the task in APIXO's "
+            "dashboard."
+        )
+    return info
+
+
 def part_name(row: TaskRow, owner: str) -> str:
     """The name of a result on its way; by it the leavings of a dead process are found."""
     return f".{row.tag}-{owner}.part"
@@ -50,10 +65,8 @@ def remove_parts(folder: Path, owner: str) -> None:
 
 
 def result_name(row: TaskRow, info: ClipInfo) -> str:
-    """The file's name, with the ending of what it holds."""
-    names = set(info.container.split(","))
-    ending = ".mp4" if names & {"mp4", "mov"} else ".webm" if "webm" in names else ".mkv"
-    return result_stem(row) + ending
+    """The file's name, with the ending of what it really is."""
+    return result_stem(row) + info.ending
 
 
 def result_stem(row: TaskRow) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ..apixo.client import check_task_id
-from ..apixo.replies import callback_task_id
+from ..apixo.task_ids import named_task_id
 from ..clock import growing
-from ..errors import InputError, ProtocolError, RejectedError, WanAnimateError
+from ..errors import InputError, RejectedError, WanAnimateError
 from ..ledger.ledger import Ledger, RowGoneError
 from ..ledger.rows import TaskRow
 from ..ledger.states import State
@@ -21,8 +21,13 @@ from .remote import Remotes
 CALLBACK_PATH = "/apixo_wan_animate/callback/"
 """Below the public address of this ComfyUI; the token of the row follows."""
 
+_NOT_KNOWN = 404
 _TRIES = 40
-"""With the delays below, a candidate is asked about for most of a day."""
+"""So often the service must have denied a candidate; with the delays below, for most of a day."""
+
+
+class _DeniedError(WanAnimateError):
+    """The service's word that it knows nothing of a candidate."""
 
 
 class Settler:
@@ -56,7 +61,7 @@ class Settler:
         row = self._desk.ledger.by_token(token_digest(token))
         if row is None:
             return False
-        candidate = callback_task_id(body)
+        candidate = named_task_id(body)
         if candidate and not row.task_id:
             row = self._desk.ledger.suggest(row.id, candidate)
             self.look(row)
@@ -88,34 +93,53 @@ class Settler:
         self._desk.pool.put("poll", lambda: self._ask(row_id, delays, left=left))
 
     def _ask(self, row_id: int, delays: Iterator[float], *, left: int) -> None:
+        row = None
         try:
             row = self._desk.ledger.row(row_id)
             over = row is None or not row.candidate or self._prove(row)
         except Exception as error:  # noqa: BLE001 - it may be paid for: it is asked about again
             report(error)
-            over = isinstance(error, (InputError, RowGoneError)) or left <= 0
-            if over:
-                self._give_up(row_id)
+            left -= isinstance(error, _DeniedError)  # nothing else speaks against a candidate
+            over = isinstance(error, (InputError, RowGoneError)) or left < 0
+            if row is not None and over and isinstance(error, WanAnimateError):
+                self._give_up(row, error)
         if not over:
-            self._desk.agenda.after(next(delays), lambda: self._put(row_id, delays, left=left - 1))
+            self._desk.agenda.after(next(delays), lambda: self._put(row_id, delays, left=left))
             return
         with self._lock:
             self._looking.discard(row_id)
 
-    def _give_up(self, row_id: int) -> None:
+    def _give_up(self, row: TaskRow, error: WanAnimateError) -> None:
         """The candidate is none; a later callback may bring another."""
         with suppress(WanAnimateError):
-            self._desk.ledger.note(row_id, candidate="")
+            fresh = self._desk.ledger.row(row.id)
+            still_unknown = fresh is not None and fresh.state is State.UNKNOWN
+            known = {"note": str(error)} if still_unknown else {}
+            self._desk.ledger.note(row.id, candidate="", **known)
 
     def _prove(self, row: TaskRow) -> bool:
-        """Bind the candidate if the service answers for it; True when there is no more to ask."""
-        status = self._desk.remotes.client(row).status(row.candidate)
+        """Bind the candidate if the service answers for it; True when there is no more to ask.
+
+        Raises:
+            _DeniedError: The service says that it knows no such task, or nothing of it.
+            InputError: It belongs to another row.
+            WanAnimateError: It cannot be asked now.
+        """
+        client = self._desk.remotes.client(row)
+        denied = _DeniedError(
+            f"Task {row.candidate} was named for this row, but APIXO knows nothing of it. "
+            "Look for the task of that time in APIXO's dashboard."
+        )
+        try:
+            status = client.status(row.candidate)
+        except RejectedError as error:
+            if error.status != _NOT_KNOWN:
+                raise
+            self._desk.remotes.check_key(row, client)
+            raise denied from error
         if not (status.task_id or status.raw_state):
-            raise ProtocolError(
-                "APIXO answered for the task that a callback named, but gave no details. It is "
-                "asked again."
-            )
-        note = "Its task id came from a callback."
+            raise denied
+        note = "Its task id was named by the service, and was confirmed."
         self._bound(self._desk.ledger.bind(row.id, row.candidate, note=note))
         return True
 
@@ -151,7 +175,7 @@ def adopt(ledger: Ledger, remotes: Remotes, *, row_id: int, task_id: str) -> Tas
     try:
         remotes.client(row).status(task_id)
     except RejectedError as error:
-        if error.status == 404:
+        if error.status == _NOT_KNOWN:
             raise InputError(
                 f"APIXO knows no task {task_id} for this key. "
                 "Compare the id with the one in APIXO's dashboard."

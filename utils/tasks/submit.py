@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from ..errors import (
     InputError,
     LedgerError,
     NotSentError,
+    ProtocolError,
     RateLimitError,
     RejectedError,
     TaskUnknownError,
@@ -49,12 +51,26 @@ class _Patience:
 
 def unknown_fate(row: TaskRow) -> TaskUnknownError:
     """What the node of an `unknown` row says."""
+    known = _first_sentence(row.note) or "No answer to its submit has arrived"
+    adopt = f"tasks panel, or “cli.py tasks adopt {row.id} {row.candidate or 'TASK_ID'}”"
+    if row.candidate:
+        then = (
+            f"Task {row.candidate} is asked about by itself, so run again in a minute; if the row "
+            "stays unknown, look for the task in APIXO's dashboard"
+        )
+    else:
+        then = "Look for it in APIXO's dashboard"
     return TaskUnknownError(
-        f"The answer to the submit of row {row.id} never arrived, so it is not known whether "
-        "APIXO is doing this task. Look for it in APIXO's dashboard: if it is there, adopt its "
-        f"task id (tasks panel, or “cli.py tasks adopt {row.id} TASK_ID”); if it is not, abandon "
-        f"the row (tasks panel, or “cli.py tasks abandon {row.id}”), then run again."
+        f"It is not known whether APIXO is doing the task of row {row.id} ({known}). "
+        f"{then}: if it is there, adopt its task id ({adopt}); if it is not, abandon "
+        f"the row (tasks panel, or “cli.py tasks abandon {row.id}”), then run again.",
+        task_id=row.candidate,
     )
+
+
+def _first_sentence(note: str) -> str:
+    """What happened, without what to do: that stands in another sentence here."""
+    return re.split(r"\.(?: (?=[A-Z])|$)", note, maxsplit=1)[0]
 
 
 class Submitter:
@@ -228,17 +244,19 @@ class Submitter:
 
     def _unknown(self, job: Job, error: Exception) -> None:
         self._patience.pop(job.row.id, None)
-        reason = str(as_ours(error))
+        known = {"note": str(as_ours(error))}
+        if isinstance(error, ProtocolError) and error.task_id:
+            known["candidate"] = error.task_id
 
         def write() -> None:
-            row = self._desk.ledger.step(job.row.id, State.UNKNOWN, note=reason)
+            row = self._desk.ledger.step(job.row.id, State.UNKNOWN, **known)
             job.update(row)
             job.fail(unknown_fate(row))
             self._desk.done(job)
             with suppress(LedgerError):  # it is looked at again by itself
                 self._settle(row)
 
-        self._until_written(job, write, note="the answer never arrived")
+        self._until_written(job, write, note="what became of the submit is not known")
 
     def _until_written(self, job: Job, write: Callable[[], None], *, note: str) -> None:
         """What became of a submit goes to disk, however long that is full or held."""

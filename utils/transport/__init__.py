@@ -2,7 +2,7 @@
 
 from .bodies import Form
 from .client import Probe, Reply, Transport
-from .download import DownloadProgress, Partial, RefusedLinkError
+from .download import DownloadProgress, Partial, RefusedLinkError, TooLargeError
 
 __all__ = [
     "DownloadProgress",
@@ -11,5 +11,6 @@ __all__ = [
     "Probe",
     "RefusedLinkError",
     "Reply",
+    "TooLargeError",
     "Transport",
 ]

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from requests import Response
 
-from ..errors import InputError
+from ..errors import InputError, TransportError
 from .call import BROKEN, broken
 from .watch import running_watch
 
@@ -21,6 +21,11 @@ CHUNK_BYTES = 64 * 1024
 _UNCHANGED = frozenset({"", "identity", "aws-chunked"})
 """The last one is a trace of how a file went up to an object store; it is gone from the bytes."""
 _KNOWN = frozenset({"gzip", "x-gzip", "deflate"})
+_SINGLE_BYTES = 16 * 1024
+"""So much of a reply that must not be lost is read byte by byte.
+
+What http.client has read of a larger piece is gone when the connection breaks within it.
+"""
 
 Progress = Callable[[int, int], None]
 
@@ -159,41 +164,65 @@ def _unreadable(error: OSError) -> InputError:
     )
 
 
-def chunks(response: Response) -> Iterator[bytes]:
+def chunks(response: Response, *, single_bytes: int = 0) -> Iterator[bytes]:
     """A reply's bytes as they were sent, compressed or not.
+
+    Args:
+        response: The reply.
+        single_bytes: So many come one by one: everything before a break then has come.
 
     Raises:
         TransportError: They stop coming.
         Stopped: The request was stopped.
     """
     while True:
+        size_bytes = CHUNK_BYTES if single_bytes <= 0 else 1
         try:
-            chunk: bytes = response.raw.read(CHUNK_BYTES, decode_content=False)
+            chunk: bytes = response.raw.read(size_bytes, decode_content=False)
         except BROKEN as error:
             raise broken(error) from None
         if not chunk:
             return
+        single_bytes -= 1
         running_watch().delivered(len(chunk))
         yield chunk
 
 
-def read_body(response: Response, *, limit_bytes: int) -> tuple[bytes, str]:
+def read_body(response: Response, *, limit_bytes: int, precious: bool = False) -> tuple[bytes, str]:
     """Read a small reply.
+
+    Args:
+        response: The reply.
+        limit_bytes: The most that is read, before and after any compression.
+        precious: Of one that breaks off, keep everything that came.
 
     Returns:
         What could be read of it, and what is wrong with that; "" where nothing is.
+
+    Raises:
+        TransportError: It broke off; what had come of it is in the error.
+        Stopped: The request was stopped.
     """
     sent = bytearray()
-    for chunk in chunks(response):
-        sent += chunk
-        if len(sent) > limit_bytes:
-            return b"", f"is larger than {limit_bytes:,} bytes"
+    try:
+        for chunk in chunks(response, single_bytes=_SINGLE_BYTES if precious else 0):
+            sent += chunk
+            if len(sent) > limit_bytes:
+                return b"", f"is larger than {limit_bytes:,} bytes"
+    except TransportError as error:
+        error.received = _inflated(response, bytes(sent), limit_bytes=limit_bytes)[0]
+        raise
+    body, wrong = _inflated(response, bytes(sent), limit_bytes=limit_bytes)
     length = announced_bytes(response)
     if length is not None and len(sent) < length:
-        return bytes(sent), f"stopped at {len(sent)} of {length} bytes"
+        wrong = f"stopped at {len(sent)} of {length} bytes"
+    return body, wrong
+
+
+def _inflated(response: Response, sent: bytes, *, limit_bytes: int) -> tuple[bytes, str]:
     inflater = Inflater(response.headers.get("Content-Encoding", ""))
     try:
-        body = inflater.feed(bytes(sent), limit_bytes=limit_bytes)
+        body = inflater.feed(sent, limit_bytes=limit_bytes)
     except EncodingError as error:
         return b"", str(error)
     return body, "" if inflater.whole else "ended in the middle of its compressed data"

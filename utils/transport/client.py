@@ -134,7 +134,8 @@ class Transport:
 
         Raises:
             NotSentError: The connection was never made; nothing of the request has left.
-            TransportError: Anything after that: the request may have arrived.
+            TransportError: Anything after that: the request may have arrived. Of a reply that
+                broke off, the error has what had come.
         """
         content = json.dumps(json_body, allow_nan=False).encode()
         sent = {**(headers or {}), "Content-Type": "application/json", "Connection": "close"}
@@ -143,7 +144,7 @@ class Transport:
             fresh(Retry(0, read=False)) as adapter,
             reply_to(adapter, Call("POST", url, sent, body=content), watch) as response,
         ):
-            return self._read(response, watch, limit_bytes)
+            return self._read(response, watch, limit_bytes, precious=True)
 
     def upload(
         self,
@@ -247,17 +248,22 @@ class Transport:
         wish = Wish(url, target, limit_bytes, rule, progress, stop, so_far)
         return fetch(_stream, wish, self._clock)
 
-    def _read(self, response: requests.Response, watch: Watch, limit_bytes: int) -> Reply:
+    def _read(
+        self, response: requests.Response, watch: Watch, limit_bytes: int, *, precious: bool = False
+    ) -> Reply:
         """The whole reply; of one that says that the request failed, as much as can be had."""
-        status, wrong, body = response.status_code, "", b""
+        status, wrong = response.status_code, ""
         succeeded = 200 <= status < 300
         try:
-            body, wrong = read_body(response, limit_bytes=limit_bytes)
-        except TransportError:
+            body, wrong = read_body(response, limit_bytes=limit_bytes, precious=precious)
+        except TransportError as error:
             if succeeded:
                 raise
+            body = error.received
         if wrong and succeeded:
-            raise TransportError(f"The reply of {origin_of(watch.url)} {wrong}. Try again.")
+            cut = TransportError(f"The reply of {origin_of(watch.url)} {wrong}. Try again.")
+            cut.received = body
+            raise cut
         headers = {name.lower(): value for name, value in response.headers.items()}
         wait_s = retry_after_s(headers, now=self._clock.now())
         return Reply(status, headers, body, wait_s)

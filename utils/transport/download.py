@@ -38,6 +38,10 @@ class RefusedLinkError(TransportError):
         self.status = status
 
 
+class TooLargeError(RefusedLinkError):
+    """What a link leads to is larger than is allowed here."""
+
+
 @dataclass
 class Partial:
     """What is known of a file so far; a later download may go on from it.
@@ -227,8 +231,8 @@ def _show(wish: Wish, state: Partial) -> None:
         wish.progress(state.received, state.total)
 
 
-def _too_large(wish: Wish, response: Response) -> RefusedLinkError:
-    return RefusedLinkError(
+def _too_large(wish: Wish, response: Response) -> TooLargeError:
+    return TooLargeError(
         f"{redact(wish.url)} is larger than the {wish.limit_bytes:,} bytes allowed here. Use a "
         "smaller file.",
         status=response.status_code,

@@ -10,6 +10,7 @@ import errno
 import io
 import ipaddress
 import os
+import re
 import selectors
 import socket
 import ssl
@@ -28,6 +29,9 @@ _UNDER_WAY = frozenset(
     {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EINTR, 10035, 10036}
 )
 """The last two are the words of Windows for the first two."""
+
+_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[ \r\n]")
+"""The beginning of what is said before an answer, as in 103 Early Hints; 101 is an answer."""
 
 _Found = tuple[int, int, int, Any]
 
@@ -176,7 +180,7 @@ class WatchedSocket:
     def makefile(self, mode: str = "rb", buffering: int | None = None) -> io.BufferedReader:
         """What http.client reads a reply from."""
         del mode, buffering
-        return io.BufferedReader(_Incoming(self, self._sock), _BUFFER_BYTES)
+        return _AnswerReader(_Incoming(self, self._sock), _BUFFER_BYTES)
 
     def close(self) -> None:
         """Close the socket once the reply has been read, too."""
@@ -191,6 +195,25 @@ class WatchedSocket:
                 return step(data)
             except TimeoutError:  # one slice is over; nothing of `data` was taken
                 continue
+
+
+class _AnswerReader(io.BufferedReader):
+    """What http.client reads one answer from; it knows 100 of what may be said before, and no more.
+
+    Source: RFC 9110, section 15.2: a client must be able to skip any number of these, unasked.
+    """
+
+    _begun = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line; the first one is that of the answer itself."""
+        line = super().readline(size)
+        while not self._begun and _INTERIM.match(line):
+            while line.strip():
+                line = super().readline(size)
+            line = super().readline(size)
+        self._begun = True
+        return line
 
 
 class _Incoming(io.RawIOBase):
