@@ -5,7 +5,7 @@ import { app } from "../../scripts/app.js";
 import { isMarked, practiceBadge } from "./lib/badge.js";
 import { makeClient, thumbnailPath, viewPath } from "./lib/client.js";
 import { makeField } from "./lib/fields.js";
-import { makeLasting, nodeAt } from "./lib/lasting.js";
+import { goesOn, makeLasting, nodeAt } from "./lib/lasting.js";
 import { makePanel } from "./lib/panel.js";
 import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
@@ -178,8 +178,11 @@ function keepLastLines() {
     isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
     show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
     later: (work) => setTimeout(work, 0),
+    goesOn: (taskId, isPractice) => goesOn(taskId, isPractice, texts),
   });
   api.addEventListener("executed", ({ detail }) => lasting.executed(detail ?? {}));
+  api.addEventListener("execution_error", ({ detail }) => lasting.failed(detail ?? {}));
+  api.addEventListener("apixo.left", ({ detail }) => lasting.left(detail ?? {}));
   for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
     api.addEventListener(end, lasting.ended);
   }

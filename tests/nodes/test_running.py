@@ -145,9 +145,19 @@ def test_cancel_is_felt_at_once_and_the_next_run_attaches(folder):
         return time.monotonic() - began
 
     assert asyncio.run(cancelled()) < 1
+    [(event, told)] = host.state.told
+    assert (event, told["node"], told["practice"]) == ("apixo.left", "12:7", True)
+    assert told["task_id"].startswith("practice-")
     host.state.interrupted = False
     assert animate(prompt="practice:slow 3").args[0].shape[0] == T
     assert session.service().submits == submits + 1
+
+
+def test_after_cancel_before_the_submit_nobody_is_told_that_a_task_goes_on(folder):
+    host.state.interrupted = True
+    with pytest.raises(host.Interrupted):
+        animate(seed=10)
+    assert host.state.told == []
 
 
 def test_the_wait_limit_lets_the_node_go_and_the_task_go_on(folder, monkeypatch):

@@ -4,7 +4,7 @@ import { clockFace, dayName, dollars, moment, wholeSeconds } from "../../web/lib
 import { makeTexts } from "../../web/lib/texts.js";
 import { samplesIn, placeSamples } from "../../web/lib/samples.js";
 import { toastFor } from "../../web/lib/toasts.js";
-import { makeLasting, nodeAt } from "../../web/lib/lasting.js";
+import { goesOn, makeLasting, nodeAt } from "../../web/lib/lasting.js";
 import { isMarked, practiceBadge } from "../../web/lib/badge.js";
 import { thumbnailPath, viewPath } from "../../web/lib/client.js";
 import { englishTexts } from "./page.js";
@@ -160,13 +160,19 @@ for (const [id, found] of [
   });
 }
 
-test("what our nodes said last is said again once, when the job is over", () => {
+function makeLines() {
   const shown = [];
   const lasting = makeLasting({
     isOurs: (id) => id !== "3",
     show: (...line) => shown.push(line),
     later: (work) => work(),
+    goesOn: (id, isPractice) => goesOn(id, isPractice, englishTexts()),
   });
+  return { shown, lasting };
+}
+
+test("what our nodes said last is said again once, when the job is over", () => {
+  const { shown, lasting } = makeLines();
   lasting.executed({ node: 4, output: { text: ["reused task a", "reused task b"] } });
   lasting.executed({ node: "3", output: { text: ["of another pack"] } });
   lasting.executed({ node: "5", output: { images: [] } });
@@ -175,4 +181,27 @@ test("what our nodes said last is said again once, when the job is over", () => 
   lasting.ended();
   lasting.ended();
   assert.deepEqual(shown, [["4", "reused task a\nreused task b"]]);
+});
+
+test("what went wrong stands under our node, and under no other pack's", () => {
+  const { shown, lasting } = makeLines();
+  lasting.failed({ node_id: "3", exception_message: "of another pack" });
+  lasting.failed({ node_id: "12:7", exception_message: "No key. Enter one.\n" });
+  lasting.failed({ node_id: "8" });
+  lasting.ended();
+  assert.deepEqual(shown, [["12:7", "No key. Enter one."]]);
+});
+
+test("a node that was cancelled says which task goes on, and whether it costs", () => {
+  const { shown, lasting } = makeLines();
+  lasting.left({ node: "4", task_id: "t-1", practice: false });
+  lasting.left({ node: "5", task_id: "practice-1", practice: true });
+  lasting.left({ node: "6" });
+  lasting.left({ node: "3", task_id: "t-2", practice: false });
+  lasting.ended();
+  assert.deepEqual(shown.map(([id]) => id), ["4", "5", "6"]);
+  assert.match(shown[0][1], /t-1.*billed/);
+  assert.match(shown[1][1], /practice-1/);
+  assert.doesNotMatch(shown[1][1], /billed/);
+  assert.match(shown[2][1], /may go on/);
 });

@@ -1,6 +1,7 @@
 /**
  * The last line under a node stays there. Newer pages take every line away when the queue's job
- * ends, also one that says why there are no frames, or that nothing new was bought.
+ * ends, also one that says why there are no frames, that nothing new was bought, what went wrong,
+ * or that a task goes on.
  */
 
 /**
@@ -21,22 +22,60 @@ export function nodeAt(graph, executionId) {
 }
 
 /**
+ * The words for a task that a node has left and that goes on.
+ *
+ * @param {string} id "" while the answer to its submit is not there.
+ * @param {boolean} isPractice
+ * @param {import("./texts.js").Texts} texts
+ */
+export function goesOn(id, isPractice, { t }) {
+  if (!id) return t("node.left");
+  return isPractice ? t("node.leftPractice", { id }) : t("node.leftTask", { id });
+}
+
+/**
  * Remembers what our nodes said last, and says it again when the job is over.
  *
  * @param {{
  *   isOurs: (executionId: string) => boolean,
  *   show: (executionId: string, text: string) => void,
  *   later: (work: () => void) => void,
+ *   goesOn: (taskId: string, isPractice: boolean) => string,
  * }} host
  */
-export function makeLasting({ isOurs, show, later }) {
+export function makeLasting({ isOurs, show, later, goesOn }) {
   /** @type {Map<string, string>} */
   let said = new Map();
+
+  /**
+   * @param {unknown} node
+   * @param {string} text
+   */
+  function keep(node, text) {
+    const id = String(node ?? "");
+    if (text && isOurs(id)) said.set(id, text);
+  }
+
   return {
     /** @param {{ node?: unknown, output?: { text?: unknown } }} news */
     executed({ node, output }) {
-      const [id, lines] = [String(node ?? ""), output?.text];
-      if (Array.isArray(lines) && isOurs(id)) said.set(id, lines.join("\n"));
+      if (Array.isArray(output?.text)) keep(node, output.text.join("\n"));
+    },
+    /**
+     * The page itself says only that there was an error, and hides which.
+     *
+     * @param {{ node_id?: unknown, exception_message?: unknown }} news
+     */
+    failed({ node_id: node, exception_message: message }) {
+      keep(node, String(message ?? "").trim());
+    },
+    /**
+     * A node no longer watches a task that may have been bought.
+     *
+     * @param {{ node?: unknown, task_id?: string, practice?: boolean }} news
+     */
+    left({ node, task_id: taskId = "", practice = false }) {
+      keep(node, goesOn(taskId, practice));
     },
     ended() {
       const again = said;
