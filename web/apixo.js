@@ -7,6 +7,7 @@ import { makeClient, thumbnailPath, viewPath } from "./lib/client.js";
 import { makeField } from "./lib/fields.js";
 import { goesOn, makeLasting, nodeAt } from "./lib/lasting.js";
 import { makePanel } from "./lib/panel.js";
+import { freePlace, isInside, openPart } from "./lib/place.js";
 import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
 import { makeTexts } from "./lib/texts.js";
@@ -15,6 +16,8 @@ import { toastFor } from "./lib/toasts.js";
 const TAB = "apixo-wan-tasks";
 const TOAST_MS = 8000;
 const NEWS_MS = 300;
+/** Nodes 2.0 puts the badges below a node, beyond the size that it reports at first. */
+const BADGES_PX = 60;
 /** Hidden setting: both renderers draw a badge anew when a setting that it reads changes. */
 const PRACTICE_SHOWN = "apixo.practice_shown";
 
@@ -53,7 +56,7 @@ const host = {
 };
 
 /**
- * Put a Collect node into the middle of what is seen of the graph.
+ * Put a Collect node where it is seen and lies on no other.
  *
  * @param {string} taskId
  */
@@ -63,12 +66,46 @@ function addCollectNode(taskId) {
   const widget = node?.widgets?.find((candidate) => candidate.name === "task_id");
   if (!graph || !node || !widget) return false;
   widget.value = taskId;
-  const [x, y, width, height] = app.canvas.ds.visible_area;
-  node.pos = [x + (width - node.size[0]) / 2, y + (height - node.size[1]) / 2];
+  const title = window.LiteGraph.NODE_TITLE_HEIGHT ?? 0;
+  const below = window.LiteGraph.vueNodesMode ? BADGES_PX : 0;
+  const size = { width: node.size[0], height: node.size[1] + title + below };
+  const seen = seenOfGraph();
+  const place = freePlace(seen, size, graph._nodes.map(boxOf));
+  node.pos = [place.x, place.y + title];
   graph.add(node);
   app.canvas.selectNode?.(node, false);
+  if (!isInside(place, seen)) app.canvas.centerOnNode?.(node);
   graph.setDirtyCanvas(true, true);
   return true;
+}
+
+/** A node with its title, and with what Nodes 2.0 draws below it. */
+function boxOf(node) {
+  const title = window.LiteGraph.NODE_TITLE_HEIGHT ?? 0;
+  const [width, height] = [node.boundingRect?.[2] ?? 0, node.boundingRect?.[3] ?? 0];
+  return {
+    x: node.pos[0],
+    y: node.pos[1] - title,
+    width: Math.max(width, node.size[0]),
+    height: Math.max(height, node.size[1] + title),
+  };
+}
+
+/** What is seen of the graph beside the tasks panel, in its own units. */
+function seenOfGraph() {
+  const { ds, canvas } = app.canvas;
+  const [x, y, width, height] = ds.visible_area;
+  const [ground, cover] = [canvas.getBoundingClientRect(), panel?.element.getBoundingClientRect()];
+  if (!cover?.width) return { x, y, width, height };
+  return openPart(
+    { x, y, width, height },
+    {
+      x: (cover.left - ground.left) / ds.scale - ds.offset[0],
+      y: (cover.top - ground.top) / ds.scale - ds.offset[1],
+      width: cover.width / ds.scale,
+      height: cover.height / ds.scale,
+    },
+  );
 }
 
 // The tasks panel

@@ -74,6 +74,34 @@ def test_a_finished_task_goes_into_the_graph_and_runs_there(practising, open_pag
     assert succeeded(page.run_to_the_end())
 
 
+@pytest.mark.parametrize("nodes_2", [False, True], ids=["canvas", "nodes 2.0"])
+def test_a_node_from_the_panel_lies_on_no_other(practising, open_page, nodes_2):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7015)}))
+    page = open_page(practising)
+    page.use_nodes_2(nodes_2)
+    page.load_template("Replace a person in footage")
+    add = page.open_panel().locator("button[data-action=addNode]").first
+    for _ in range(3):
+        add.click()
+        page.page.wait_for_timeout(500)
+    boxes = page.run("app.graph._nodes.map(node => [...node.boundingRect])")
+    overlapping = [
+        (a, b)
+        for n, a in enumerate(boxes)
+        for b in boxes[:n]
+        if a[0] < b[0] + b[2]
+        and b[0] < a[0] + a[2]
+        and a[1] < b[1] + b[3]
+        and b[1] < a[1] + a[3]
+    ]
+    assert overlapping == []
+    seen_px = page.run(
+        "() => { const { pos, size } = app.graph._nodes.at(-1), { scale, offset } = app.canvas.ds;"
+        "  return (pos[0] + size[0] / 2 + offset[0]) * scale; }"
+    )
+    assert page.run("document.querySelector('.apixo-panel').getBoundingClientRect().right") < seen_px
+
+
 def test_the_id_is_copied_and_the_result_opens(practising, open_page):
     assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7020)}))
     page = open_page(practising)
