@@ -10,6 +10,7 @@ import { makePanel } from "./lib/panel.js";
 import { freePlace, isInside, openPart } from "./lib/place.js";
 import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
+import { entryOf, pressEntry } from "./lib/settings_dialog.js";
 import { makeTexts } from "./lib/texts.js";
 import { toastFor } from "./lib/toasts.js";
 
@@ -48,12 +49,19 @@ const host = {
   toast: (message) => app.extensionManager.toast.add({ life: TOAST_MS, ...message }),
   copy: (text) => navigator.clipboard.writeText(text),
   addCollectNode,
-  openSettings: () => app.extensionManager.command.execute("Comfy.ShowSettingsDialog"),
+  openSettings: () => void openSettings(),
   usePractice: () => settings.save("practice", true),
   thumbnailUrl: (row) => api.apiURL(thumbnailPath(row.id)),
   resultUrl: (row) => api.apiURL(viewPath(row.file)),
   now: () => Date.now() / 1000,
 };
+
+/** Open the host's settings at our page. */
+async function openSettings() {
+  void app.extensionManager.command.execute("Comfy.ShowSettingsDialog");
+  const names = [PAGE, locales[language()]?.settingsCategories?.[PAGE] ?? PAGE];
+  await pressEntry({ find: () => entryOf(document, names), frame: requestAnimationFrame });
+}
 
 /**
  * Put a Collect node where it is seen and lies on no other.

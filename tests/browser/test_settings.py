@@ -139,6 +139,12 @@ def test_settings_count_without_a_restart_and_are_there_after_a_reload(practisin
     page.field("apixo.price_480p").get_by_text("Cleared").wait_for()
 
 
+def test_the_gear_of_the_panel_opens_our_page(practising, open_page):
+    page = open_page(practising)
+    page.open_panel().get_by_role("button", name="Settings of Wan Animate").click()
+    page.field("apixo.key").wait_for()
+
+
 def test_consent_to_temporary_hosts_is_a_switch_with_its_warning(practising, open_page):
     page = open_page(practising)
     page.open_settings()

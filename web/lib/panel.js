@@ -100,7 +100,7 @@ export function makePanel({ texts, client, host }) {
 
   /** Draw what is known. */
   function draw() {
-    const shown = inOrder(rows.values()).filter((row) => matches(row, wanted));
+    const shown = inOrder(rows.values()).filter((row) => matches(row, wanted, t));
     list.show(shown);
     fill(notice, ...noticeFor(shown.length));
     notice.hidden = !notice.hasChildNodes();
