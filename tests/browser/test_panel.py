@@ -158,6 +158,25 @@ def test_the_panel_is_worked_by_keyboard_alone(practising, open_page):
         assert words in reached, reached
 
 
+CUT_OFF = """() => [...document.querySelectorAll(
+    '.apixo-card, .apixo-line:not(.apixo-id), .apixo-actions')]
+  .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
+  .map((part) => part.textContent)"""
+
+
+@pytest.mark.parametrize("width_px", [1500, 390])
+def test_a_finished_card_is_whole_at_the_width_that_the_sidebar_has(
+    practising, open_page, width_px
+):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7050)}))
+    page = open_page(practising, viewport={"width": width_px, "height": 950})
+    panel = page.open_panel()
+    panel.locator(".apixo-finished").first.wait_for()
+    page.page.wait_for_timeout(500)
+    assert panel.evaluate("panel => panel.clientWidth") < 330
+    assert page.run(CUT_OFF) == []
+
+
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory, page_options):
     """A ComfyUI with 5 000 tasks behind it."""

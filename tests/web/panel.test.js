@@ -82,6 +82,15 @@ test("a row shows what is known of its task, as text", async () => {
   assert.equal(card.querySelector("img").getAttribute("src"), "/thumbnail/1");
 });
 
+test("what a card cuts off can be read when pointed at", async () => {
+  world = makeWorld([makeRow(), makeRow({ id: 2, revision: 2, state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  const titles = [...place.querySelectorAll(".apixo-line[title], .apixo-message[title]")].map((line) => line.title);
+  assert.ok(titles.includes("replace · 480p · 6 s billable"));
+  assert.equal(titles.length, 5);
+  assert.ok(titles.every(Boolean));
+});
+
 test("practice tasks are marked and called a clip's seconds, not billable", async () => {
   world = makeWorld([makeRow({ practice: true })]);
   const place = await open(world);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cardHeight } from "../../web/lib/card.js";
+import { cardHeight, roomOf } from "../../web/lib/card.js";
 import { bars, sum, sums } from "../../web/lib/spending.js";
 import { actionsFor, elapsedSeconds, groupOf, inOrder, matches, merge } from "../../web/lib/tasks.js";
 import { makeTexts } from "../../web/lib/texts.js";
@@ -109,8 +109,15 @@ test("a task under way counts up from its acceptance, an ended one stands still"
 test("every state belongs to a group and has a height", () => {
   for (const state of STATES) {
     assert.match(groupOf(makeRow({ state })), /asking|underway|finished|failed/);
-    assert.ok(cardHeight(makeRow({ state })) >= 90);
+    assert.ok(cardHeight(makeRow({ state }), "wide") >= 90);
   }
+});
+
+test("a narrow card is higher: its lines break, and so do its buttons", () => {
+  const heights = ["wide", "slim", "narrow"].map((room) => cardHeight(makeRow(), room));
+  assert.equal(heights[0], heights[1]);
+  assert.ok(heights[2] > heights[1] + 60);
+  assert.deepEqual([0, 220, 312, 700].map(roomOf), ["wide", "narrow", "slim", "wide"]);
 });
 
 const SPENT = [

@@ -1,6 +1,6 @@
 /** The tasks panel: every task of this installation, and what it was billed. */
 
-import { cardHeight, drawCard, tick } from "./card.js";
+import { cardHeight, drawCard, roomOf, tick } from "./card.js";
 import { drawChart, drawSums } from "./chart.js";
 import { button, element, fill } from "./elements.js";
 import { makeFilters } from "./filters.js";
@@ -57,10 +57,12 @@ export function makePanel({ texts, client, host }) {
   const wanted = { text: "", group: "" };
   /** @type {ReturnType<typeof setInterval>[]} */
   let timers = [];
+  /** @type {import("./card.js").Room} */
+  let room = "wide";
 
   const list = makeWindowedList({
     keyOf: (/** @type {TaskRow} */ row) => row.id,
-    heightOf: cardHeight,
+    heightOf: (row) => cardHeight(row, room),
     draw: (row) => drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) }),
     label: t("panel.list"),
   });
@@ -97,6 +99,15 @@ export function makePanel({ texts, client, host }) {
     notice,
     list.element,
   );
+
+  /** A sidebar that is drawn wider or narrower. */
+  function measure() {
+    const found = roomOf(root.clientWidth);
+    const isOther = found !== room;
+    root.dataset.room = room = found;
+    if (isOther) draw();
+    else list.place();
+  }
 
   /** Draw what is known. */
   function draw() {
@@ -236,6 +247,8 @@ export function makePanel({ texts, client, host }) {
     for (const { item, row } of list.inSight()) tick(item, row, host.now());
   }
 
+  const sizes = globalThis.ResizeObserver && new ResizeObserver(measure);
+
   return {
     element: root,
     refresh,
@@ -260,7 +273,8 @@ export function makePanel({ texts, client, host }) {
         void refresh();
       }
       draw();
-      requestAnimationFrame(list.place);
+      sizes?.observe(root);
+      requestAnimationFrame(measure);
     },
 
     /** Take it out again. */
@@ -268,6 +282,7 @@ export function makePanel({ texts, client, host }) {
       state = { phase: "closed" };
       timers.forEach(clearInterval);
       timers = [];
+      sizes?.disconnect();
       root.remove();
     },
   };
