@@ -173,6 +173,36 @@ test("nothing happens to a row without a yes", async () => {
   assert.equal(world.rows.get(1).state, "abandoned");
 });
 
+/** Press a button that has the focus; the host's dialog takes it, and gives it back to nothing. */
+const pressByKey = async (place, words) => {
+  const made = [...place.querySelectorAll("button")].find((one) => one.textContent === words);
+  made.focus();
+  made.click();
+  made.blur();
+  await settled();
+};
+
+test("after forgetting, the next task has the focus, and in an empty list the list", async () => {
+  world = makeWorld([1, 2, 3].map((id) => makeRow({ id, revision: id, task_id: `task-${id}` })));
+  const place = await open(world);
+  world.answer = "yes";
+  const focused = () => document.activeElement.closest("article")?.querySelector("code").textContent;
+  await pressByKey(place, "Forget …");
+  assert.equal(focused(), "task-2");
+  await pressByKey(place.querySelectorAll("article")[1], "Forget …");
+  assert.equal(focused(), "task-2");
+  await pressByKey(place, "Forget …");
+  assert.equal(document.activeElement, place.querySelector(".apixo-scroll"));
+});
+
+test("a row that was settled keeps the focus", async () => {
+  world = makeWorld([makeRow({ id: 1, state: "unknown", task_id: "" }), makeRow({ id: 2, revision: 2 })]);
+  const place = await open(world);
+  world.answer = "yes";
+  await pressByKey(place, "Abandon …");
+  assert.equal(document.activeElement.closest("article"), place.querySelector(".apixo-failed"));
+});
+
 test("a refusal of the server is shown with its own words", async () => {
   world = makeWorld([makeRow()]);
   const place = await open(world);

@@ -36,6 +36,7 @@ import { makeWindowedList } from "./window.js";
 const DAYS = 30;
 const FIRST_LOOK = 40;
 const TICK_MS = 1000;
+const REFOCUS_FRAMES = 30;
 /** Another ComfyUI on the same folder sends no events to this page. */
 const LOOK_AGAIN_MS = 15_000;
 
@@ -59,6 +60,8 @@ export function makePanel({ texts, client, host }) {
   let timers = [];
   /** @type {import("./card.js").Room} */
   let room = "wide";
+  /** @type {TaskRow[]} */
+  let shown = [];
 
   const list = makeWindowedList({
     keyOf: (/** @type {TaskRow} */ row) => row.id,
@@ -111,7 +114,7 @@ export function makePanel({ texts, client, host }) {
 
   /** Draw what is known. */
   function draw() {
-    const shown = inOrder(rows.values()).filter((row) => matches(row, wanted, t));
+    shown = inOrder(rows.values()).filter((row) => matches(row, wanted, t));
     list.show(shown);
     fill(notice, ...noticeFor(shown.length));
     notice.hidden = !notice.hasChildNodes();
@@ -193,7 +196,22 @@ export function makePanel({ texts, client, host }) {
    * @param {TaskRow} row
    */
   function act(action, row) {
-    report(perform(action, row));
+    const index = shown.findIndex(({ id }) => id === row.id);
+    const hadFocus = root.contains(document.activeElement);
+    report(perform(action, row).finally(() => void (hadFocus && refocus(row, index))));
+  }
+
+  /**
+   * A dialog gives the focus back to the button that opened it, which may be gone by then.
+   *
+   * @param {TaskRow} row
+   * @param {number} index
+   */
+  async function refocus({ id }, index) {
+    for (let n = 0; n < REFOCUS_FRAMES && state.phase !== "closed"; n += 1) {
+      if (list.hasLostFocus()) list.focusRow(id, index);
+      await new Promise(requestAnimationFrame);
+    }
   }
 
   /** @param {Promise<void>} work */
