@@ -53,6 +53,10 @@ const host = {
   usePractice: () => settings.save("practice", true),
   thumbnailUrl: (row) => api.apiURL(thumbnailPath(row.id)),
   resultUrl: (row) => api.apiURL(viewPath(row.file)),
+  isGone: async (row) => {
+    const reply = await api.fetchApi(viewPath(row.file), { method: "HEAD" });
+    return reply.status === 404;
+  },
   now: () => Date.now() / 1000,
 };
 

@@ -145,6 +145,14 @@ def test_the_gear_of_the_panel_opens_our_page(practising, open_page):
     page.field("apixo.key").wait_for()
 
 
+def test_escape_closes_the_settings_from_our_fields(practising, open_page):
+    page = open_page(practising)
+    page.open_settings()
+    page.field("apixo.price_480p").locator("input").focus()
+    page.page.keyboard.press("Escape")
+    page.page.locator(".apixo-field").first.wait_for(state="hidden")
+
+
 def test_consent_to_temporary_hosts_is_a_switch_with_its_warning(practising, open_page):
     page = open_page(practising)
     page.open_settings()

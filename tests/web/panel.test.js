@@ -12,6 +12,7 @@ function makeWorld(rows) {
     calls: [],
     toasts: [],
     answer: "",
+    gone: false,
     broken: null,
   };
   const revisionOf = () => Math.max(0, ...[...world.rows.values()].map((row) => row.revision));
@@ -48,6 +49,7 @@ function makeWorld(rows) {
     usePractice: async () => void world.calls.push(["practice"]),
     thumbnailUrl: (row) => `/thumbnail/${row.id}`,
     resultUrl: (row) => `/view/${row.file}`,
+    isGone: async () => world.gone,
     now: () => 2000,
   };
   world.panel = makePanel({ texts: englishTexts(), client, host });
@@ -222,6 +224,33 @@ test("a finished task can be put into the graph, copied and opened", async () =>
   await settled();
   assert.deepEqual(world.calls.slice(1), [["node", "task-1"], ["copy", "task-1"]]);
   assert.equal(place.querySelector("a[data-action=open]").getAttribute("href"), "/view/wan_animate/fox.mp4");
+});
+
+for (const gone of [true, false]) {
+  test(`a result that does not play is ${gone ? "called gone when it is" : "still opened when it is there"}`, async () => {
+    world = makeWorld([makeRow()]);
+    world.gone = gone;
+    const place = await open(world);
+    place.querySelector("video").dispatchEvent(new Event("error"));
+    await settled();
+    assert.equal(place.querySelector("article").textContent.includes("file is gone"), gone);
+    assert.equal(place.querySelector("[data-action=open]").hasAttribute("href"), !gone);
+    assert.equal(place.querySelector("video") === null, gone);
+  });
+}
+
+test("a row that cannot be drawn does not stop the others", async () => {
+  world = makeWorld([
+    makeRow({ id: 1, created_at: 1e18 }),
+    makeRow({ id: 2, revision: 2, resolution: Symbol("no text") }),
+    makeRow({ id: 3, revision: 3 }),
+  ]);
+  const place = await open(world);
+  const cards = [...place.querySelectorAll("article")].map((card) => card.textContent);
+  assert.equal(cards.length, 3);
+  assert.match(cards[0], /finished/);
+  assert.match(cards[1], /Row 2 .* cannot be shown/);
+  assert.match(cards[2], /– · /);
 });
 
 test("sums and chart appear with the first billed second", async () => {

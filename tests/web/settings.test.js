@@ -148,6 +148,45 @@ test("a refused text stays in the field, to be mended", async () => {
   assert.match(said(), /no object store/);
 });
 
+/** Press a key; whether the page hears of it. */
+function pressKey(input, key) {
+  let heard = false;
+  document.body.addEventListener("keydown", () => (heard = true), { once: true });
+  input.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  return heard;
+}
+
+for (const id of ["apixo.store", "apixo.key", "apixo.callback"]) {
+  test(`Escape in ${id} takes back what was typed, and only then closes the dialog`, async () => {
+    const { field } = await show(makeServer(), id);
+    const input = field.querySelector("input");
+    input.value = "typed";
+    assert.equal(pressKey(input, "a"), false);
+    assert.equal(pressKey(input, "Escape"), false);
+    assert.equal(input.value, "");
+    assert.equal(pressKey(input, "Escape"), true);
+  });
+}
+
+for (const mend of ["Escape", "typed anew"]) {
+  test(`a refusal is gone with what was refused (${mend})`, async () => {
+    const server = makeServer();
+    const { field, said } = await show(server, "apixo.store");
+    server.refuse = new RouteError("That is no object store. Write s3://bucket.", 400);
+    const input = field.querySelector("input");
+    input.value = "ftp://x";
+    input.dispatchEvent(new Event("change"));
+    await settled();
+    assert.match(said(), /no object store/);
+    if (mend === "Escape") pressKey(input, "Escape");
+    else {
+      input.value = "";
+      input.dispatchEvent(new Event("change"));
+    }
+    assert.equal(said(), "");
+  });
+}
+
 test("what the environment decides is locked, and names its variable", async () => {
   const server = makeServer();
   server.fixed = ["store"];

@@ -17,6 +17,7 @@ for (const [seconds, face] of [
   [3600, "1:00:00"],
   [36_123, "10:02:03"],
   [-5, "0:00"],
+  [Infinity, "–"],
 ]) {
   test(`${seconds} seconds stand on the clock as ${face}`, () => {
     assert.equal(clockFace(seconds), face);
@@ -32,6 +33,10 @@ test("money has cents, and more digits where a cent is too coarse", () => {
 test("numbers follow the language of the page", () => {
   assert.equal(wholeSeconds(12_345.4, "en"), "12,345");
   assert.equal(wholeSeconds(12_345.4, "de"), "12.345");
+});
+
+test("a time that is none is a dash", () => {
+  for (const none of [1e18, -1e18, NaN]) assert.equal(moment(none, { language: "en", now: 1 }), "–");
 });
 
 test("a moment of today is only a time, one of another year names the year", () => {

@@ -24,6 +24,7 @@ export function makeCallbackField({ spec, settings, texts }) {
     labelledBy,
     saved: () => (choiceOf(saved) === "own" ? saved : ""),
     change: () => void save(own.value.trim()),
+    takenBack: () => feedback.say(""),
   });
 
   function choose() {

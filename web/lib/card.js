@@ -14,6 +14,7 @@ import { actionsFor, elapsedSeconds, groupOf } from "./tasks.js";
  *   resultUrl: (row: TaskRow) => string,
  *   act: (action: Action, row: TaskRow) => void,
  *   copy: (row: TaskRow) => void,
+ *   isGone: (row: TaskRow) => Promise<boolean>,
  * }} CardOptions `now` in Unix seconds.
  */
 
@@ -63,7 +64,7 @@ export function cardHeight(row, room) {
  */
 export function drawCard(row, options) {
   const { t } = options.texts;
-  return element(
+  const card = element(
     "article",
     { class: `apixo-card apixo-${groupOf(row)}`, "aria-label": label(row, options) },
     element(
@@ -87,6 +88,38 @@ export function drawCard(row, options) {
     message(row, options),
     actions(row, options),
   );
+  card.querySelector("video")?.addEventListener("error", async () => {
+    // A browser that cannot play the file says the same.
+    if (await options.isGone(row).catch(() => false)) showGone(card, t);
+  });
+  return card;
+}
+
+/**
+ * What stands in the place of a card that cannot be drawn, so that the others are.
+ *
+ * @param {TaskRow} row
+ * @param {import("./texts.js").Texts} texts
+ */
+export function drawBroken(row, { t }) {
+  return element("article", { class: "apixo-card apixo-failed" }, t("card.broken", { row: row.id }));
+}
+
+/**
+ * @param {HTMLElement} card
+ * @param {import("./texts.js").Translate} t
+ */
+function showGone(card, t) {
+  const help = t("card.goneHelp");
+  card.querySelector("video")?.parentElement?.replaceWith(
+    element("span", { class: "apixo-picture apixo-none pi pi-trash", title: help, "aria-hidden": "true" }),
+  );
+  const words = element("span", { class: "apixo-gone", title: help }, t("card.gone"));
+  card.querySelector(".apixo-state")?.parentElement?.append(words);
+  const link = card.querySelector("[data-action=open]");
+  link?.removeAttribute("href");
+  link?.setAttribute("aria-disabled", "true");
+  link?.setAttribute("title", help);
 }
 
 /**

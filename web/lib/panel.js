@@ -1,6 +1,6 @@
 /** The tasks panel: every task of this installation, and what it was billed. */
 
-import { cardHeight, drawCard, roomOf, tick } from "./card.js";
+import { cardHeight, drawBroken, drawCard, roomOf, tick } from "./card.js";
 import { drawChart, drawSums } from "./chart.js";
 import { button, element, fill } from "./elements.js";
 import { makeFilters } from "./filters.js";
@@ -24,6 +24,7 @@ import { makeWindowedList } from "./window.js";
  *   usePractice: () => Promise<void>,
  *   thumbnailUrl: (row: TaskRow) => string,
  *   resultUrl: (row: TaskRow) => string,
+ *   isGone: (row: TaskRow) => Promise<boolean>,
  *   now: () => number,
  * }} Host `now` in Unix seconds.
  *
@@ -66,7 +67,7 @@ export function makePanel({ texts, client, host }) {
   const list = makeWindowedList({
     keyOf: (/** @type {TaskRow} */ row) => row.id,
     heightOf: (row) => cardHeight(row, room),
-    draw: (row) => drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) }),
+    draw: drawRow,
     label: t("panel.list"),
   });
   const notice = element("div", { class: "apixo-notice", role: "status" });
@@ -102,6 +103,16 @@ export function makePanel({ texts, client, host }) {
     notice,
     list.element,
   );
+
+  /** @param {TaskRow} row */
+  function drawRow(row) {
+    try {
+      return drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) });
+    } catch (error) {
+      console.info(`Wan Animate (APIXO): row ${row.id} cannot be drawn.`, error);
+      return drawBroken(row, texts);
+    }
+  }
 
   /** A sidebar that is drawn wider or narrower. */
   function measure() {

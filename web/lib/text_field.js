@@ -23,10 +23,15 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
     labelledBy: `${spec.id}-label`,
     saved: () => saved,
     change: () => void save(),
+    takenBack: () => feedback.say(""),
   });
 
   async function save() {
-    if (input.value.trim() === saved) return;
+    if (input.value.trim() === saved) {
+      // What was refused is no longer there.
+      if (feedback.mood() === "bad") feedback.say("");
+      return;
+    }
     await attempt({
       feedback,
       controls: [input],
@@ -59,9 +64,10 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
  *   labelledBy: string,
  *   saved: () => string,
  *   change: () => void,
+ *   takenBack: () => void,
  * }} options
  */
-export function makeLine({ placeholder, numeric = false, labelledBy, saved, change }) {
+export function makeLine({ placeholder, numeric = false, labelledBy, saved, change, takenBack }) {
   /** @type {HTMLInputElement} */
   const input = element("input", {
     type: "text",
@@ -75,11 +81,12 @@ export function makeLine({ placeholder, numeric = false, labelledBy, saved, chan
       change,
       keydown: (event) => {
         // The page's own shortcuts must not fire, and Escape takes back before it closes.
-        event.stopPropagation();
-        if (event.key === "Escape" && input.value !== saved()) {
-          event.preventDefault();
-          input.value = saved();
-        }
+        const isTakingBack = event.key === "Escape" && input.value !== saved();
+        if (event.key !== "Escape" || isTakingBack) event.stopPropagation();
+        if (!isTakingBack) return;
+        event.preventDefault();
+        input.value = saved();
+        takenBack();
       },
     },
   });
