@@ -17,16 +17,20 @@ from ..utils.setting_values import Secret, parse_key
 from ..utils.settings import VARIABLES, Settings, public_view
 from ..utils.transport import Transport
 from . import _host as host
-from .gates import Body, in_worker
+from .gates import Body, in_worker, is_from_owner
 from .session import service, settings_store
 
 _PRACTICE = "Practice mode is on: nothing leaves this machine. Switch it off to test a host."
 
 
-async def status(_: web.Request, __: Body) -> dict[str, Any]:
-    """Whether nothing is real here, and whether a key is set; for everybody who sees the page."""
+async def status(request: web.Request, _: Body) -> dict[str, Any]:
+    """Whether nothing is real here, whether a key is set, and whether it may be set from there."""
     known = settings_store().load()
-    return {"practice": known.practice, "key_set": known.api_key is not None}
+    return {
+        "practice": known.practice,
+        "key_set": known.api_key is not None,
+        "owner": is_from_owner(request),
+    }
 
 
 # Settings

@@ -32,7 +32,7 @@ const client = makeClient((path, options) => api.fetchApi(path, options));
 const settings = makeSettings(client);
 
 /** What the page itself has to remember. */
-const page = { keyMissing: false, welcomed: false };
+const page = { keyMissing: false, isOwner: true, welcomed: false };
 
 // Style
 
@@ -131,7 +131,7 @@ function openPanel(container) {
     panel?.close();
     panelLanguage = language();
     panel = makePanel({ texts, client, host });
-    panel.setKeyMissing(page.keyMissing);
+    panel.setKeyMissing(page.keyMissing, page.isOwner);
   }
   panel.open(container);
 }
@@ -142,10 +142,14 @@ const fields = new Map();
 
 function drawField(spec) {
   const known = `${spec.id} ${language()}`;
-  const isOpening = ![...fields.values()].some((field) => field.isConnected);
+  const isOpening = !areSettingsShown();
   if (!fields.has(known)) fields.set(known, makeField({ spec, settings, texts }));
   if (isOpening) openingSettings();
   return fields.get(known);
+}
+
+function areSettingsShown() {
+  return [...fields.values()].some((field) => field.isConnected);
 }
 
 let opening = null;
@@ -177,9 +181,11 @@ function settingParams(spec, index) {
 /** Read whether there is a key, and whether nothing of this is real. */
 async function learnStatus() {
   try {
-    const { practice, key_set: keySet } = await client.status();
+    const { practice, key_set: keySet, owner } = await client.status();
     page.keyMissing = !keySet && !practice;
-    panel?.setKeyMissing(page.keyMissing);
+    page.isOwner = owner;
+    if (!page.keyMissing) takeWelcomeBack();
+    panel?.setKeyMissing(page.keyMissing, page.isOwner);
     if (app.extensionManager.setting.get(PRACTICE_SHOWN) !== practice) {
       await app.extensionManager.setting.set(PRACTICE_SHOWN, practice);
       app.canvas?.setDirty?.(true, true);
@@ -189,11 +195,21 @@ async function learnStatus() {
   }
 }
 
+let welcoming = null;
+
 function welcome() {
   if (!page.keyMissing || page.welcomed) return;
   page.welcomed = true;
   const { t } = texts;
-  host.toast({ severity: "info", summary: t("toast.welcome"), detail: t("toast.welcomeDetail") });
+  const detail = page.isOwner ? t("toast.welcomeDetail") : t("toast.welcomeElsewhere");
+  welcoming = { severity: "info", summary: t("toast.welcome"), detail, life: TOAST_MS };
+  app.extensionManager.toast.add(welcoming);
+}
+
+/** What has been done is not asked for any longer. */
+function takeWelcomeBack() {
+  if (welcoming) app.extensionManager.toast.remove?.(welcoming);
+  welcoming = null;
 }
 
 let newsTimer = 0;
@@ -213,7 +229,10 @@ function listen() {
     const toast = toastFor(detail, texts);
     if (toast) host.toast(toast);
   });
-  api.addEventListener("apixo.settings", () => void learnStatus());
+  api.addEventListener("apixo.settings", () => {
+    void learnStatus();
+    if (areSettingsShown()) void settings.refresh();
+  });
   api.addEventListener("reconnected", () => {
     void learnStatus();
     refreshSoon();

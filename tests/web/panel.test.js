@@ -280,10 +280,19 @@ test("without a key the panel offers practice mode", async () => {
   world = makeWorld([]);
   const place = await open(world);
   assert.ok(place.querySelector(".apixo-setup").hidden);
-  world.panel.setKeyMissing(true);
+  world.panel.setKeyMissing(true, true);
   assert.ok(!place.querySelector(".apixo-setup").hidden);
   await press(place, "Switch practice mode on");
   assert.ok(world.calls.some(([what]) => what === "practice"));
+});
+
+test("from another machine the panel offers nothing that would be refused", async () => {
+  world = makeWorld([]);
+  const place = await open(world);
+  world.panel.setKeyMissing(true, false);
+  const notice = place.querySelector(".apixo-setup");
+  assert.match(notice.textContent, /only in a browser on the machine that runs ComfyUI/);
+  assert.equal(notice.querySelector("button"), null);
 });
 
 test("every button has words that can be read out", async () => {

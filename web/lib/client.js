@@ -8,7 +8,7 @@ const PREFIX = "/apixo_wan_animate";
  * @typedef {import("./spending.js").Prices} Prices
  * @typedef {(path: string, options?: RequestInit) => Promise<Response>} Fetch
  *
- * @typedef {{ practice: boolean, key_set: boolean }} Status
+ * @typedef {{ practice: boolean, key_set: boolean, owner: boolean }} Status
  * @typedef {{
  *   settings: Record<string, string | number | boolean | null>,
  *   key: { set: boolean, tail: string },

@@ -82,7 +82,7 @@ export function makeKeyField({ spec, settings, texts }) {
       : isSet
         ? t("key.isSet", { tail: state.known.key.tail })
         : t("key.isNotSet");
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   }
 
   settings.watch(show);

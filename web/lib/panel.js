@@ -71,13 +71,7 @@ export function makePanel({ texts, client, host }) {
     label: t("panel.list"),
   });
   const notice = element("div", { class: "apixo-notice", role: "status" });
-  const keyNotice = element(
-    "div",
-    { class: "apixo-notice apixo-setup", role: "status", hidden: true },
-    element("p", {}, t("panel.noKey")),
-    button(t("panel.usePractice"), () => report(host.usePractice()), { class: "apixo-primary" }),
-    button(t("panel.openSettings"), host.openSettings),
-  );
+  const keyNotice = element("div", { class: "apixo-notice apixo-setup", role: "status", hidden: true });
   const figures = element("dl", { class: "apixo-sums" });
   const chart = element("figure", { class: "apixo-chart" });
   const filters = makeFilters(texts, wanted, draw);
@@ -130,6 +124,16 @@ export function makePanel({ texts, client, host }) {
     fill(notice, ...noticeFor(shown.length));
     notice.hidden = !notice.hasChildNodes();
     filters.hidden = rows.size === 0;
+  }
+
+  /** @param {boolean} isOwner */
+  function keyWords(isOwner) {
+    if (!isOwner) return [element("p", {}, t("panel.noKeyElsewhere"))];
+    return [
+      element("p", {}, t("panel.noKey")),
+      button(t("panel.usePractice"), () => report(host.usePractice()), { class: "apixo-primary" }),
+      button(t("panel.openSettings"), host.openSettings),
+    ];
   }
 
   /** @param {number} shown */
@@ -283,8 +287,14 @@ export function makePanel({ texts, client, host }) {
     refresh,
     /** Whether a person sees it. */
     isOpen: () => state.phase !== "closed",
-    /** @param {boolean} isMissing Neither a key nor practice mode. */
-    setKeyMissing: (isMissing) => (keyNotice.hidden = !isMissing),
+    /**
+     * @param {boolean} isMissing Neither a key nor practice mode.
+     * @param {boolean} isOwner Whether this browser may do something about it.
+     */
+    setKeyMissing(isMissing, isOwner) {
+      keyNotice.hidden = !isMissing;
+      fill(keyNotice, ...(isMissing ? keyWords(isOwner) : []));
+    },
 
     /**
      * Put the panel into the page; again for the same place is harmless.

@@ -165,6 +165,13 @@ export function makeSettings(client) {
       }
     },
 
+    /** Look again, because another page has changed something; what cannot be read stays. */
+    async refresh() {
+      if (state.phase !== "ready") return;
+      const known = await client.settings().catch(() => null);
+      if (known && state.phase === "ready") become({ phase: "ready", known });
+    },
+
     /**
      * Save one setting.
      *

@@ -38,6 +38,7 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
       busy: t("setting.saving"),
       work: async () => {
         await settings.save(spec.name, input.value.trim());
+        input.value = saved;
         return { text: t(saved ? "setting.saved" : "setting.cleared"), mood: "good" };
       },
     });
@@ -47,11 +48,12 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
     const lock = lockOf(state, spec, texts);
     input.disabled = lock !== "";
     if (state.phase === "ready") {
+      const isTyping = document.activeElement === input && input.value !== saved;
       saved = asText(state.known.settings[spec.name]);
       // What was refused stays, to be mended.
-      if (feedback.mood() !== "bad") input.value = saved;
+      if (feedback.mood() !== "bad" && !isTyping) input.value = saved;
     }
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   });
   const line = element("div", { class: "apixo-together" }, input, beside);
   return element("div", { class: "apixo-field" }, line, feedback.element, ...below);
