@@ -12,7 +12,7 @@ import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
 import { entryOf, pressEntry } from "./lib/settings_dialog.js";
 import { makeTexts } from "./lib/texts.js";
-import { toastFor } from "./lib/toasts.js";
+import { advise, toastFor } from "./lib/toasts.js";
 
 const TAB = "apixo-wan-tasks";
 const TOAST_MS = 8000;
@@ -28,7 +28,10 @@ const locales = await api
   .catch(() => ({}));
 const language = () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 const texts = makeTexts(locales, language);
-const client = makeClient((path, options) => api.fetchApi(path, options));
+const client = makeClient(
+  (path, options) => api.fetchApi(path, options),
+  () => texts.t("panel.unreachable"),
+);
 const settings = makeSettings(client);
 
 /** What the page itself has to remember. */
@@ -183,7 +186,7 @@ async function learnStatus() {
   try {
     const { practice, key_set: keySet, owner } = await client.status();
     page.keyMissing = !keySet && !practice;
-    page.isOwner = owner;
+    page.isOwner = owner !== false;
     if (!page.keyMissing) takeWelcomeBack();
     panel?.setKeyMissing(page.keyMissing, page.isOwner);
     if (app.extensionManager.setting.get(PRACTICE_SHOWN) !== practice) {
@@ -195,21 +198,17 @@ async function learnStatus() {
   }
 }
 
-let welcoming = null;
+let takeWelcomeBack = () => {};
 
 function welcome() {
   if (!page.keyMissing || page.welcomed) return;
   page.welcomed = true;
   const { t } = texts;
-  const detail = page.isOwner ? t("toast.welcomeDetail") : t("toast.welcomeElsewhere");
-  welcoming = { severity: "info", summary: t("toast.welcome"), detail, life: TOAST_MS };
-  app.extensionManager.toast.add(welcoming);
-}
-
-/** What has been done is not asked for any longer. */
-function takeWelcomeBack() {
-  if (welcoming) app.extensionManager.toast.remove?.(welcoming);
-  welcoming = null;
+  takeWelcomeBack = advise(app.extensionManager.toast, {
+    summary: t("toast.welcome"),
+    detail: page.isOwner ? t("toast.welcomeDetail") : t("toast.welcomeElsewhere"),
+    life: TOAST_MS,
+  });
 }
 
 let newsTimer = 0;

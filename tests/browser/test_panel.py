@@ -177,6 +177,16 @@ def test_a_finished_card_is_whole_at_the_width_that_the_sidebar_has(
     assert page.run(CUT_OFF) == []
 
 
+def test_a_result_that_was_deleted_by_hand_is_called_gone(practising, open_page):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7055)}))
+    newest = max(practising.get("/apixo_wan_animate/tasks")["rows"], key=lambda row: row["id"])
+    (practising.base / "output" / newest["file"]).unlink()
+    page = open_page(practising)
+    shown = card(page.open_panel(), newest["task_id"])
+    shown.get_by_text("file is gone").wait_for()
+    assert shown.locator("a[data-action=open]").get_attribute("href") is None
+
+
 def test_after_forgetting_by_keyboard_one_goes_on_from_there(practising, open_page):
     for seed in (7060, 7061):
         assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=seed)}))

@@ -153,6 +153,26 @@ def test_escape_closes_the_settings_from_our_fields(practising, open_page):
     page.page.locator(".apixo-field").first.wait_for(state="hidden")
 
 
+def test_what_one_tab_saves_is_seen_in_another_that_is_open(practising, open_page):
+    page = open_page(practising)
+    page.open_settings()
+    wait = page.field("apixo.wait_minutes").locator("input")
+    for typed in ("45", ""):
+        practising.post("/apixo_wan_animate/settings", {"changes": {"wait_minutes": typed}})
+        shown = practising.get("/apixo_wan_animate/settings")["settings"]["wait_minutes"]
+        page.wait_for(lambda shown=shown: wait.input_value() == str(shown), limit_ms=10_000)
+
+
+def test_from_another_machine_the_refusal_is_said_once(practising, open_page):
+    page = open_page(practising, extra_http_headers={"X-Forwarded-For": "10.1.2.3"})
+    page.open_settings()
+    said = page.page.locator(".apixo-feedback", has_text="only in a browser on the machine")
+    said.first.wait_for()
+    assert said.count() == 1
+    enabled = ".apixo-field :is(input, select, button):not(:disabled)"
+    assert page.page.locator(enabled).count() == 0
+
+
 def test_consent_to_temporary_hosts_is_a_switch_with_its_warning(practising, open_page):
     page = open_page(practising)
     page.open_settings()

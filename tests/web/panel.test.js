@@ -52,6 +52,7 @@ function makeWorld(rows) {
     isGone: async () => world.gone,
     now: () => 2000,
   };
+  Object.assign(world, { client, host });
   world.panel = makePanel({ texts: englishTexts(), client, host });
   return world;
 }
@@ -161,6 +162,32 @@ test("a row of unknown fate is adopted with the id that is typed in", async () =
   await press(place, "Adopt …");
   assert.equal(world.rows.get(1).task_id, "task-found");
   assert.match(place.querySelector("article").textContent, /waiting/);
+});
+
+test("an id that is refused can be mended instead of typed anew", async () => {
+  world = makeWorld([makeRow({ state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  const asked = [];
+  const answers = ["task fond", "task-found"];
+  world.host.prompt = async (about) => (asked.push(about), answers.shift());
+  const take = world.client.adopt;
+  world.client.adopt = async (id, taskId) => {
+    if (taskId.includes(" ")) throw new RouteError("An id has no blanks. Copy it again.", 400);
+    await take(id, taskId);
+  };
+  await press(place, "Adopt …");
+  assert.deepEqual(asked.map((about) => about.defaultValue), ["", "task fond"]);
+  assert.match(asked[1].message, /no blanks/);
+  assert.equal(world.rows.get(1).task_id, "task-found");
+});
+
+test("the question before forgetting names the task", async () => {
+  world = makeWorld([makeRow()]);
+  const place = await open(world);
+  let asked;
+  world.host.confirm = async (about) => void (asked = about);
+  await press(place, "Forget …");
+  assert.match(asked.itemList.join(), /replace.*task-1/);
 });
 
 test("nothing happens to a row without a yes", async () => {

@@ -136,6 +136,17 @@ test("text is saved when it is left, and only when it has changed", async () => 
   assert.match(said(), /Saved/);
 });
 
+test("a daily limit of nothing says that it stops everything", async () => {
+  const { field, said } = await show(makeServer(), "apixo.daily_seconds");
+  const input = field.querySelector("input");
+  for (const [typed, expected] of [["0", /no billable task/], ["600", /Saved/], ["", /Cleared/]]) {
+    input.value = typed;
+    input.dispatchEvent(new Event("change"));
+    await settled();
+    assert.match(said(), expected);
+  }
+});
+
 test("a refused text stays in the field, to be mended", async () => {
   const server = makeServer();
   const { field, said } = await show(server, "apixo.store");

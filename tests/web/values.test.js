@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { clockFace, dayName, dollars, moment, wholeSeconds } from "../../web/lib/format.js";
 import { makeTexts } from "../../web/lib/texts.js";
 import { samplesIn, placeSamples } from "../../web/lib/samples.js";
-import { toastFor } from "../../web/lib/toasts.js";
+import { advise, toastFor } from "../../web/lib/toasts.js";
 import { goesOn, makeLasting, nodeAt } from "../../web/lib/lasting.js";
 import { isMarked, practiceBadge } from "../../web/lib/badge.js";
 import { thumbnailPath, viewPath } from "../../web/lib/client.js";
@@ -119,6 +119,20 @@ for (const [state, severity] of [
     assert.ok(toast.summary && toast.detail);
   });
 }
+
+test("advice that has been followed is taken back, in newer pages and in older ones", () => {
+  const advice = { summary: "A key is needed", detail: "Enter it.", life: 8000 };
+  const [newer, older] = [[], []];
+  const back = advise({ info: (...said) => newer.push(said), dismiss: (id) => newer.splice(id - 1, 1) }, advice);
+  assert.deepEqual(newer, [["A key is needed", { description: "Enter it.", duration: 8000 }]]);
+  back();
+  assert.deepEqual(newer, []);
+  const remove = (message) => older.splice(older.indexOf(message), 1);
+  const backHere = advise({ add: (message) => older.push(message), remove }, advice);
+  assert.equal(older[0].severity, "info");
+  backHere();
+  assert.deepEqual(older, []);
+});
 
 test("the practice badge has words only in practice mode, and is made once", () => {
   let [practice, made] = [false, 0];

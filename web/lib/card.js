@@ -66,7 +66,7 @@ export function drawCard(row, options) {
   const { t } = options.texts;
   const card = element(
     "article",
-    { class: `apixo-card apixo-${groupOf(row)}`, "aria-label": label(row, options) },
+    { class: `apixo-card apixo-${groupOf(row)}`, "aria-label": nameOf(row, options.texts) },
     element(
       "div",
       { class: "apixo-top" },
@@ -111,9 +111,7 @@ export function drawBroken(row, { t }) {
  */
 function showGone(card, t) {
   const help = t("card.goneHelp");
-  card.querySelector("video")?.parentElement?.replaceWith(
-    element("span", { class: "apixo-picture apixo-none pi pi-trash", title: help, "aria-hidden": "true" }),
-  );
+  card.querySelector("video")?.parentElement?.remove();
   const words = element("span", { class: "apixo-gone", title: help }, t("card.gone"));
   card.querySelector(".apixo-state")?.parentElement?.append(words);
   const link = card.querySelector("[data-action=open]");
@@ -136,10 +134,12 @@ export function tick(item, row, now) {
 }
 
 /**
+ * A task in one line, as it is read out and asked about.
+ *
  * @param {TaskRow} row
- * @param {CardOptions} options
+ * @param {import("./texts.js").Texts} texts
  */
-function label(row, { texts: { t } }) {
+export function nameOf(row, { t }) {
   return [t(`state.${row.state}`), row.kind, row.resolution, row.task_id].filter(Boolean).join(" · ");
 }
 

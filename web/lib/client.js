@@ -34,8 +34,9 @@ export class RouteError extends Error {
 
 /**
  * @param {Fetch} fetch The host's way to its own server.
+ * @param {() => string} unreachable What to say where it does not answer at all.
  */
-export function makeClient(fetch) {
+export function makeClient(fetch, unreachable) {
   /**
    * @param {string} path
    * @param {object} [body] Sent as JSON; without one the route is only read.
@@ -53,8 +54,8 @@ export function makeClient(fetch) {
     let reply;
     try {
       reply = await fetch(PREFIX + path, options);
-    } catch (error) {
-      throw new RouteError(String(/** @type {any} */ (error)?.message ?? error), 0);
+    } catch {
+      throw new RouteError(unreachable(), 0);
     }
     const said = await reply.json().catch(() => null);
     if (!reply.ok) throw new RouteError(said?.error ?? `HTTP ${reply.status}`, reply.status);

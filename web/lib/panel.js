@@ -1,7 +1,8 @@
 /** The tasks panel: every task of this installation, and what it was billed. */
 
-import { cardHeight, drawBroken, drawCard, roomOf, tick } from "./card.js";
+import { cardHeight, drawBroken, drawCard, nameOf, roomOf, tick } from "./card.js";
 import { drawChart, drawSums } from "./chart.js";
+import { RouteError } from "./client.js";
 import { button, element, fill } from "./elements.js";
 import { makeFilters } from "./filters.js";
 import { bars, sums } from "./spending.js";
@@ -15,8 +16,8 @@ import { makeWindowedList } from "./window.js";
  * @typedef {import("./texts.js").Texts} Texts
  * @typedef {ReturnType<typeof import("./client.js").makeClient>} Client
  * @typedef {{
- *   confirm: (about: { title: string, message: string }) => Promise<boolean>,
- *   prompt: (about: { title: string, message: string }) => Promise<string | null>,
+ *   confirm: (about: { title: string, message: string, itemList: string[] }) => Promise<boolean>,
+ *   prompt: (about: { title: string, message: string, defaultValue: string }) => Promise<string | null>,
  *   toast: (about: { severity: "success" | "info" | "warn" | "error", summary: string, detail?: string }) => void,
  *   copy: (text: string) => Promise<void>,
  *   addCollectNode: (taskId: string) => boolean,
@@ -38,6 +39,8 @@ const DAYS = 30;
 const FIRST_LOOK = 40;
 const TICK_MS = 1000;
 const REFOCUS_FRAMES = 30;
+/** HTTP status where there is no such row any more. */
+const GONE = 404;
 /** Another ComfyUI on the same folder sends no events to this page. */
 const LOOK_AGAIN_MS = 15_000;
 
@@ -248,9 +251,7 @@ export function makePanel({ texts, client, host }) {
       return;
     }
     if (action === "adopt") {
-      const taskId = await host.prompt({ title: t("adopt.title"), message: t("adopt.message") });
-      if (!taskId?.trim()) return;
-      await client.adopt(row.id, taskId.trim());
+      if (!(await adopt(row))) return;
     } else if (action === "collect") {
       await client.collect(row.id);
       host.toast({ severity: "info", summary: t("toast.collecting"), detail: row.task_id });
@@ -259,10 +260,30 @@ export function makePanel({ texts, client, host }) {
         action === "abandon"
           ? { title: t("abandon.title"), message: t("abandon.message") }
           : { title: t("forget.title"), message: t("forget.message") };
-      if (!(await host.confirm(about))) return;
+      if (!(await host.confirm({ ...about, itemList: [nameOf(row, texts)] }))) return;
       await (action === "abandon" ? client.abandon(row.id) : client.forget(row.id));
     }
     await refresh();
+  }
+
+  /**
+   * Ask for an id until the server takes it, or the person leaves it.
+   *
+   * @param {TaskRow} row
+   */
+  async function adopt(row) {
+    let [defaultValue, message] = ["", t("adopt.message")];
+    for (;;) {
+      const typed = (await host.prompt({ title: t("adopt.title"), message, defaultValue }))?.trim();
+      if (!typed) return false;
+      try {
+        await client.adopt(row.id, typed);
+        return true;
+      } catch (error) {
+        if (!(error instanceof RouteError) || error.status === GONE) throw error;
+        [defaultValue, message] = [typed, error.message];
+      }
+    }
   }
 
   /** @param {TaskRow} row */

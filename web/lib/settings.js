@@ -10,9 +10,10 @@
  *   placeholder?: string,
  *   numeric?: boolean,
  *   warning?: boolean,
+ *   zero?: string,
  * }} Spec
  *   `id` is the setting's name in the page, `name` that of the server; `warning`: what agreeing
- *   means stands beside the switch.
+ *   means stands beside the switch; `zero`: the words for what 0 does.
  *
  * @typedef {import("./client.js").SettingsReply} SettingsReply
  * @typedef {{ phase: "loading" }
@@ -82,6 +83,7 @@ export const SPECS = Object.freeze([
     control: "text",
     placeholder: "600",
     numeric: true,
+    zero: "setting.dailyZero",
   },
 
   {

@@ -39,7 +39,8 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
       work: async () => {
         await settings.save(spec.name, input.value.trim());
         input.value = saved;
-        return { text: t(saved ? "setting.saved" : "setting.cleared"), mood: "good" };
+        const zero = saved !== "" && Number(saved) === 0 ? spec.zero : "";
+        return { text: t(zero || (saved ? "setting.saved" : "setting.cleared")), mood: "good" };
       },
     });
   }
