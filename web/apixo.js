@@ -240,19 +240,35 @@ function listen() {
 
 // What stays under a node
 
+const PREVIEW = "$$node-text-preview";
+const onlyWorkflow = {};
+
+const lasting = makeLasting({
+  isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
+  show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
+  hide(id) {
+    const node = nodeAt(app.graph, id);
+    const line = node?.widgets?.find((widget) => widget.name === PREVIEW);
+    if (line) node.removeWidget?.(line);
+  },
+  later: (work) => setTimeout(work, 0),
+  goesOn: (taskId, isPractice) => goesOn(taskId, isPractice, texts),
+  workflow: () => app.extensionManager.workflow?.activeWorkflow ?? onlyWorkflow,
+});
+
 function keepLastLines() {
-  const lasting = makeLasting({
-    isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
-    show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
-    later: (work) => setTimeout(work, 0),
-    goesOn: (taskId, isPractice) => goesOn(taskId, isPractice, texts),
-  });
-  api.addEventListener("executed", ({ detail }) => lasting.executed(detail ?? {}));
-  api.addEventListener("execution_error", ({ detail }) => lasting.failed(detail ?? {}));
-  api.addEventListener("apixo.left", ({ detail }) => lasting.left(detail ?? {}));
+  const hear = (name, listener) => api.addEventListener(name, ({ detail }) => listener(detail ?? {}));
+  hear("promptQueueing", lasting.queueing);
+  hear("status", (status) => status.exec_info?.queue_remaining === 0 && lasting.idle());
+  hear("execution_start", lasting.started);
+  hear("executed", lasting.executed);
+  hear("execution_error", lasting.failed);
+  hear("apixo.left", lasting.left);
   for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
-    api.addEventListener(end, lasting.ended);
+    hear(end, lasting.ended);
   }
+  // Into a subgraph or out of it.
+  app.canvas?.canvas?.addEventListener("litegraph:set-graph", lasting.again);
 }
 
 // Samples of the templates
@@ -317,6 +333,8 @@ app.registerExtension({
   },
 
   beforeConfigureGraph: (workflow) => bringSamples(workflow),
+
+  afterConfigureGraph: () => lasting.again(),
 
   nodeCreated(node) {
     if (!isMarked(node.comfyClass)) return;

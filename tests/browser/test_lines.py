@@ -45,3 +45,20 @@ def test_a_cancelled_node_says_that_its_task_goes_on(practising, open_page, node
     line.wait_for()
     page.page.wait_for_timeout(1500)
     assert line.is_visible()
+
+
+@RENDERERS
+def test_a_line_belongs_to_its_workflow_and_comes_back_with_it(practising, open_page, nodes_2):
+    page = open_page(practising)
+    page.use_nodes_2(nodes_2)
+    page.load_template("Replace a person in footage")
+    page.run(SET_WIDGETS, ["practice:slow 5", 8120 + nodes_2])
+    page.press_run()
+    page.page.get_by_text(re.compile(r"waiting 0:0\d")).first.wait_for()
+    page.load_template("Animate a picture")
+    page.wait_for(practising.is_idle)
+    page.page.wait_for_timeout(1500)
+    line = page.page.get_by_text(re.compile("nothing was billed"))
+    assert line.count() == 0
+    page.page.get_by_text("Replace a person in").first.click()
+    line.first.wait_for()

@@ -180,15 +180,60 @@ for (const [id, found] of [
 }
 
 function makeLines() {
-  const shown = [];
+  const [shown, hidden, place] = [[], [], { workflow: {} }];
   const lasting = makeLasting({
     isOurs: (id) => id !== "3",
     show: (...line) => shown.push(line),
+    hide: (id) => hidden.push(id),
     later: (work) => work(),
     goesOn: (id, isPractice) => goesOn(id, isPractice, englishTexts()),
+    workflow: () => place.workflow,
   });
-  return { shown, lasting };
+  return { shown, hidden, place, lasting };
 }
+
+test("a line comes back with its workflow, and stands under no other's nodes", () => {
+  const { shown, hidden, place, lasting } = makeLines();
+  const [first, second] = [place.workflow, {}];
+  lasting.queueing({ batchCount: 1 });
+  place.workflow = second;
+  lasting.started();
+  lasting.executed({ node: "4", output: { text: ["of the first"] } });
+  lasting.ended();
+  assert.deepEqual([shown, hidden], [[], ["4"]]);
+  lasting.again();
+  assert.deepEqual(shown, []);
+  place.workflow = first;
+  lasting.again();
+  assert.deepEqual(shown, [["4", "of the first"]]);
+});
+
+test("a new job of a workflow takes its old lines away, and not those of another", () => {
+  const { shown, place, lasting } = makeLines();
+  const [first, second] = [place.workflow, {}];
+  for (const workflow of [first, second]) {
+    place.workflow = workflow;
+    lasting.started();
+    lasting.executed({ node: "4", output: { text: [workflow === first ? "one" : "two"] } });
+    lasting.ended();
+  }
+  lasting.started();
+  lasting.again();
+  place.workflow = first;
+  lasting.again();
+  assert.deepEqual(shown, [["4", "one"], ["4", "two"], ["4", "one"]]);
+});
+
+test("a job that never came does not mislead the next one", () => {
+  const { shown, place, lasting } = makeLines();
+  lasting.queueing({ batchCount: 2 });
+  lasting.idle();
+  place.workflow = {};
+  lasting.started();
+  lasting.executed({ node: "4", output: { text: ["here"] } });
+  lasting.ended();
+  assert.deepEqual(shown, [["4", "here"]]);
+});
 
 test("what our nodes said last is said again once, when the job is over", () => {
   const { shown, lasting } = makeLines();

@@ -34,29 +34,54 @@ export function goesOn(id, isPractice, { t }) {
 }
 
 /**
- * Remembers what our nodes said last, and says it again when the job is over.
+ * Remembers what our nodes said last, and says it again when the job is over, and whenever its
+ * workflow comes back into sight. The host writes the lines of a job under the nodes of whichever
+ * workflow is open, so those are taken away where they do not belong.
  *
  * @param {{
  *   isOurs: (executionId: string) => boolean,
  *   show: (executionId: string, text: string) => void,
+ *   hide: (executionId: string) => void,
  *   later: (work: () => void) => void,
  *   goesOn: (taskId: string, isPractice: boolean) => string,
- * }} host
+ *   workflow: () => object,
+ * }} host `isOurs`, `show` and `hide` mean the workflow that is open, which `workflow` gives.
  */
-export function makeLasting({ isOurs, show, later, goesOn }) {
-  /** @type {Map<string, string>} */
-  let said = new Map();
+export function makeLasting({ isOurs, show, hide, later, goesOn, workflow }) {
+  /** @typedef {{ of: object, said: Map<string, string> }} Job */
+  /** @type {WeakMap<object, Map<string, string>>} */
+  const kept = new WeakMap();
+  /** Of each job that waits in the queue, the workflow that was open when Run was pressed. */
+  /** @type {object[]} */
+  let queued = [];
+  /** @type {Job | null} */
+  let job = null;
 
   /**
    * @param {unknown} node
    * @param {string} text
    */
   function keep(node, text) {
-    const id = String(node ?? "");
-    if (text && isOurs(id)) said.set(id, text);
+    // After a reload the start of the job was not seen.
+    job ??= { of: workflow(), said: new Map() };
+    if (text) job.said.set(String(node ?? ""), text);
+  }
+
+  function again() {
+    later(() => kept.get(workflow())?.forEach((text, id) => isOurs(id) && show(id, text)));
   }
 
   return {
+    /** @param {{ batchCount?: number }} news Run was pressed. */
+    queueing({ batchCount = 1 }) {
+      for (let n = 0; n < batchCount; n += 1) queued.push(workflow());
+    },
+    /** Nothing waits in the queue. */
+    idle: () => (queued = []),
+    started() {
+      job = { of: queued.shift() ?? workflow(), said: new Map() };
+      kept.delete(job.of);
+    },
     /** @param {{ node?: unknown, output?: { text?: unknown } }} news */
     executed({ node, output }) {
       if (Array.isArray(output?.text)) keep(node, output.text.join("\n"));
@@ -78,9 +103,14 @@ export function makeLasting({ isOurs, show, later, goesOn }) {
       keep(node, goesOn(taskId, practice));
     },
     ended() {
-      const again = said;
-      said = new Map();
-      later(() => again.forEach((text, id) => show(id, text)));
+      if (!job) return;
+      const { of, said } = job;
+      job = null;
+      kept.set(of, said);
+      if (of !== workflow()) later(() => said.forEach((_, id) => isOurs(id) && hide(id)));
+      again();
     },
+    /** Another workflow, or another level of this one, has come into sight. */
+    again,
   };
 }
