@@ -241,11 +241,15 @@ function listen() {
 // What stays under a node
 
 const PREVIEW = "$$node-text-preview";
-const onlyWorkflow = {};
 
 const lasting = makeLasting({
   isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
-  show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
+  show(id, text) {
+    const node = nodeAt(app.graph, id);
+    // By its own id: older pages cannot follow a longer one into a subgraph.
+    if (node?.graph !== app.canvas?.graph) return;
+    api.dispatchCustomEvent("progress_text", { nodeId: String(node.id), text });
+  },
   hide(id) {
     const node = nodeAt(app.graph, id);
     const line = node?.widgets?.find((widget) => widget.name === PREVIEW);
@@ -253,7 +257,7 @@ const lasting = makeLasting({
   },
   later: (work) => setTimeout(work, 0),
   goesOn: (taskId, isPractice) => goesOn(taskId, isPractice, texts),
-  workflow: () => app.extensionManager.workflow?.activeWorkflow ?? onlyWorkflow,
+  workflow: () => String(app.graph?.id ?? ""),
 });
 
 function keepLastLines() {

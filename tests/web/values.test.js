@@ -180,7 +180,7 @@ for (const [id, found] of [
 }
 
 function makeLines() {
-  const [shown, hidden, place] = [[], [], { workflow: {} }];
+  const [shown, hidden, place] = [[], [], { workflow: "first" }];
   const lasting = makeLasting({
     isOurs: (id) => id !== "3",
     show: (...line) => shown.push(line),
@@ -194,7 +194,7 @@ function makeLines() {
 
 test("a line comes back with its workflow, and stands under no other's nodes", () => {
   const { shown, hidden, place, lasting } = makeLines();
-  const [first, second] = [place.workflow, {}];
+  const [first, second] = [place.workflow, "second"];
   lasting.queueing({ batchCount: 1 });
   place.workflow = second;
   lasting.started();
@@ -210,7 +210,7 @@ test("a line comes back with its workflow, and stands under no other's nodes", (
 
 test("a new job of a workflow takes its old lines away, and not those of another", () => {
   const { shown, place, lasting } = makeLines();
-  const [first, second] = [place.workflow, {}];
+  const [first, second] = [place.workflow, "second"];
   for (const workflow of [first, second]) {
     place.workflow = workflow;
     lasting.started();
@@ -228,7 +228,7 @@ test("a job that never came does not mislead the next one", () => {
   const { shown, place, lasting } = makeLines();
   lasting.queueing({ batchCount: 2 });
   lasting.idle();
-  place.workflow = {};
+  place.workflow = "second";
   lasting.started();
   lasting.executed({ node: "4", output: { text: ["here"] } });
   lasting.ended();

@@ -44,15 +44,15 @@ export function goesOn(id, isPractice, { t }) {
  *   hide: (executionId: string) => void,
  *   later: (work: () => void) => void,
  *   goesOn: (taskId: string, isPractice: boolean) => string,
- *   workflow: () => object,
- * }} host `isOurs`, `show` and `hide` mean the workflow that is open, which `workflow` gives.
+ *   workflow: () => string,
+ * }} host `isOurs`, `show` and `hide` mean the workflow that is open, which `workflow` names.
  */
 export function makeLasting({ isOurs, show, hide, later, goesOn, workflow }) {
-  /** @typedef {{ of: object, said: Map<string, string> }} Job */
-  /** @type {WeakMap<object, Map<string, string>>} */
-  const kept = new WeakMap();
+  /** @typedef {{ of: string, said: Map<string, string> }} Job */
+  /** @type {Map<string, Map<string, string>>} */
+  const kept = new Map();
   /** Of each job that waits in the queue, the workflow that was open when Run was pressed. */
-  /** @type {object[]} */
+  /** @type {string[]} */
   let queued = [];
   /** @type {Job | null} */
   let job = null;
