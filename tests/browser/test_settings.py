@@ -156,11 +156,11 @@ def test_escape_closes_the_settings_from_our_fields(practising, open_page):
 def test_what_one_tab_saves_is_seen_in_another_that_is_open(practising, open_page):
     page = open_page(practising)
     page.open_settings()
-    wait = page.field("apixo.wait_minutes").locator("input")
-    for typed in ("45", ""):
-        practising.post("/apixo_wan_animate/settings", {"changes": {"wait_minutes": typed}})
-        shown = practising.get("/apixo_wan_animate/settings")["settings"]["wait_minutes"]
-        page.wait_for(lambda shown=shown: wait.input_value() == str(shown), limit_ms=10_000)
+    price = page.field("apixo.price_720p").locator("input")
+    for typed in ("0.09", ""):
+        reply = practising.post("/apixo_wan_animate/settings", {"changes": {"price_720p": typed}})
+        assert reply.status_code == 200, reply.text
+        page.wait_for(lambda typed=typed: price.input_value() == typed, limit_ms=10_000)
 
 
 def test_from_another_machine_the_refusal_is_said_once(practising, open_page):
