@@ -38,6 +38,7 @@ __all__ = [
     "routes",
     "send_event",
     "show_text",
+    "tell_page",
     "video_from_file",
 ]
 
@@ -102,6 +103,14 @@ def send_event(name: str, data: dict[str, Any]) -> None:
     server = getattr(PromptServer, "instance", None)
     if server is not None:
         server.send_sync(name, data)
+
+
+def tell_page(name: str, data: dict[str, Any]) -> None:
+    """Send an event to the page whose prompt runs; to none where a program queued it."""
+    server = getattr(PromptServer, "instance", None)
+    page = getattr(server, "client_id", None)
+    if server is not None and page:
+        server.send_sync(name, data, page)
 
 
 def routes() -> Any:

@@ -101,18 +101,24 @@ def refuse_other_sites(request: web.Request) -> None:
         )
 
 
-def refuse_other_machines(request: web.Request) -> None:
-    """Refuse everybody but a browser on this machine that was pointed at this machine.
+def is_from_owner(request: web.Request) -> bool:
+    """Whether a browser on this machine asks that was pointed at this machine, by no proxy.
 
     The name in the Host header counts too: a foreign page can make its own name lead here.
-
-    Raises:
-        RefusedError: The request comes from elsewhere, or through a proxy.
     """
     peer = request.transport.get_extra_info("peername") if request.transport else None
     near = bool(peer) and isinstance(peer, tuple) and is_loopback(str(peer[0]))
     named = is_loopback(_name_in(request.host))
-    if not near or not named or any(name in request.headers for name in _FORWARDING):
+    return near and named and not any(name in request.headers for name in _FORWARDING)
+
+
+def refuse_other_machines(request: web.Request) -> None:
+    """Refuse everybody but the owner.
+
+    Raises:
+        RefusedError: The request comes from elsewhere, or through a proxy.
+    """
+    if not is_from_owner(request):
         raise RefusedError(
             "Settings and keys can be seen and changed only in a browser on the machine that "
             "runs ComfyUI. Or set environment variables there, such as APIXO_API_KEY and "

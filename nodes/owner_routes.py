@@ -18,7 +18,7 @@ from ..utils.setting_values import Secret, parse_key
 from ..utils.settings import VARIABLES, Settings, public_view
 from ..utils.transport import Transport
 from . import _host as host
-from .gates import Body
+from .gates import Body, is_from_owner
 from .session import service, settings_store
 from .workers import HOSTS, KEYS, SETTINGS
 
@@ -28,10 +28,14 @@ _RUNNING = "A test of a host is running already. Wait until it has ended, then t
 _testing = threading.Lock()
 
 
-async def status(_: web.Request, __: Body) -> dict[str, Any]:
-    """Whether nothing is real here, and whether a key is set; for everybody who sees the page."""
+async def status(request: web.Request, _: Body) -> dict[str, Any]:
+    """Whether nothing is real here, whether a key is set, and whether it may be set from there."""
     known = settings_store().load()
-    return {"practice": known.practice, "key_set": known.api_key is not None}
+    return {
+        "practice": known.practice,
+        "key_set": known.api_key is not None,
+        "owner": is_from_owner(request),
+    }
 
 
 # Settings

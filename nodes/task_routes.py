@@ -134,6 +134,8 @@ async def collect(_: web.Request, body: Body) -> dict[str, Any]:
     def work() -> None:
         tasks = service()
         row = tasks.row(body["row"])
+        if row.state in _WAITING:
+            tasks.check_askable(row)
         if not tasks.poke(row.id):
             tasks.collect(row.task_id)
 

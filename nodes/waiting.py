@@ -94,6 +94,7 @@ async def _until(
     face = _Face(host.current_node_id())
     began = time.monotonic()
     usually: str | None = None
+    finished = False
     try:
         while not over():
             if host.is_interrupted():
@@ -107,8 +108,18 @@ async def _until(
             face.say(describe(progress, now=time.time(), usually=usually or ""))
             face.fill(progress.done, progress.total)
             await asyncio.sleep(LOOK_S)
+        finished = True
     finally:
+        if not finished and isinstance(task, Watch) and not task.done and task.goes_on:
+            _say_goes_on(task)
         task.leave()
+
+
+def _say_goes_on(task: Watch) -> None:
+    """Tell the page that the node leaves a task that goes on, and may cost, without it."""
+    row = task.accepted()
+    known = {"task_id": row.task_id, "practice": row.practice} if row is not None else {}
+    host.tell_page("apixo.left", {"node": host.current_node_id()} | known)
 
 
 def _usually(task: Watch | Share) -> str:

@@ -5,16 +5,20 @@ import { app } from "../../scripts/app.js";
 import { isMarked, practiceBadge } from "./lib/badge.js";
 import { makeClient, thumbnailPath, viewPath } from "./lib/client.js";
 import { makeField } from "./lib/fields.js";
-import { makeLasting, nodeAt } from "./lib/lasting.js";
+import { goesOn, makeLasting, nodeAt } from "./lib/lasting.js";
 import { makePanel } from "./lib/panel.js";
+import { freePlace, isInside, openPart } from "./lib/place.js";
 import { placeSamples, samplesIn } from "./lib/samples.js";
 import { PAGE, SPECS, makeSettings, wordsOf } from "./lib/settings.js";
+import { entryOf, pressEntry } from "./lib/settings_dialog.js";
 import { makeTexts } from "./lib/texts.js";
-import { toastFor } from "./lib/toasts.js";
+import { advise, toastFor } from "./lib/toasts.js";
 
 const TAB = "apixo-wan-tasks";
 const TOAST_MS = 8000;
 const NEWS_MS = 300;
+/** Nodes 2.0 puts the badges below a node, beyond the size that it reports at first. */
+const BADGES_PX = 60;
 /** Hidden setting: both renderers draw a badge anew when a setting that it reads changes. */
 const PRACTICE_SHOWN = "apixo.practice_shown";
 
@@ -24,11 +28,14 @@ const locales = await api
   .catch(() => ({}));
 const language = () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
 const texts = makeTexts(locales, language);
-const client = makeClient((path, options) => api.fetchApi(path, options));
+const client = makeClient(
+  (path, options) => api.fetchApi(path, options),
+  () => texts.t("panel.unreachable"),
+);
 const settings = makeSettings(client);
 
 /** What the page itself has to remember. */
-const page = { keyMissing: false, welcomed: false };
+const page = { keyMissing: false, isOwner: true, welcomed: false };
 
 // Style
 
@@ -45,15 +52,26 @@ const host = {
   toast: (message) => app.extensionManager.toast.add({ life: TOAST_MS, ...message }),
   copy: (text) => navigator.clipboard.writeText(text),
   addCollectNode,
-  openSettings: () => app.extensionManager.command.execute("Comfy.ShowSettingsDialog"),
+  openSettings: () => void openSettings(),
   usePractice: () => settings.save("practice", true),
   thumbnailUrl: (row) => api.apiURL(thumbnailPath(row.id)),
   resultUrl: (row) => api.apiURL(viewPath(row.file)),
+  isGone: async (row) => {
+    const reply = await api.fetchApi(viewPath(row.file), { method: "HEAD" });
+    return reply.status === 404;
+  },
   now: () => Date.now() / 1000,
 };
 
+/** Open the host's settings at our page. */
+async function openSettings() {
+  void app.extensionManager.command.execute("Comfy.ShowSettingsDialog");
+  const names = [PAGE, locales[language()]?.settingsCategories?.[PAGE] ?? PAGE];
+  await pressEntry({ find: () => entryOf(document, names), frame: requestAnimationFrame });
+}
+
 /**
- * Put a Collect node into the middle of what is seen of the graph.
+ * Put a Collect node where it is seen and lies on no other.
  *
  * @param {string} taskId
  */
@@ -63,12 +81,46 @@ function addCollectNode(taskId) {
   const widget = node?.widgets?.find((candidate) => candidate.name === "task_id");
   if (!graph || !node || !widget) return false;
   widget.value = taskId;
-  const [x, y, width, height] = app.canvas.ds.visible_area;
-  node.pos = [x + (width - node.size[0]) / 2, y + (height - node.size[1]) / 2];
+  const title = window.LiteGraph.NODE_TITLE_HEIGHT ?? 0;
+  const below = window.LiteGraph.vueNodesMode ? BADGES_PX : 0;
+  const size = { width: node.size[0], height: node.size[1] + title + below };
+  const seen = seenOfGraph();
+  const place = freePlace(seen, size, graph._nodes.map(boxOf));
+  node.pos = [place.x, place.y + title];
   graph.add(node);
   app.canvas.selectNode?.(node, false);
+  if (!isInside(place, seen)) app.canvas.centerOnNode?.(node);
   graph.setDirtyCanvas(true, true);
   return true;
+}
+
+/** A node with its title, and with what Nodes 2.0 draws below it. */
+function boxOf(node) {
+  const title = window.LiteGraph.NODE_TITLE_HEIGHT ?? 0;
+  const [width, height] = [node.boundingRect?.[2] ?? 0, node.boundingRect?.[3] ?? 0];
+  return {
+    x: node.pos[0],
+    y: node.pos[1] - title,
+    width: Math.max(width, node.size[0]),
+    height: Math.max(height, node.size[1] + title),
+  };
+}
+
+/** What is seen of the graph beside the tasks panel, in its own units. */
+function seenOfGraph() {
+  const { ds, canvas } = app.canvas;
+  const [x, y, width, height] = ds.visible_area;
+  const [ground, cover] = [canvas.getBoundingClientRect(), panel?.element.getBoundingClientRect()];
+  if (!cover?.width) return { x, y, width, height };
+  return openPart(
+    { x, y, width, height },
+    {
+      x: (cover.left - ground.left) / ds.scale - ds.offset[0],
+      y: (cover.top - ground.top) / ds.scale - ds.offset[1],
+      width: cover.width / ds.scale,
+      height: cover.height / ds.scale,
+    },
+  );
 }
 
 // The tasks panel
@@ -82,7 +134,7 @@ function openPanel(container) {
     panel?.close();
     panelLanguage = language();
     panel = makePanel({ texts, client, host });
-    panel.setKeyMissing(page.keyMissing);
+    panel.setKeyMissing(page.keyMissing, page.isOwner);
   }
   panel.open(container);
 }
@@ -93,10 +145,14 @@ const fields = new Map();
 
 function drawField(spec) {
   const known = `${spec.id} ${language()}`;
-  const isOpening = ![...fields.values()].some((field) => field.isConnected);
+  const isOpening = !areSettingsShown();
   if (!fields.has(known)) fields.set(known, makeField({ spec, settings, texts }));
   if (isOpening) openingSettings();
   return fields.get(known);
+}
+
+function areSettingsShown() {
+  return [...fields.values()].some((field) => field.isConnected);
 }
 
 let opening = null;
@@ -128,9 +184,11 @@ function settingParams(spec, index) {
 /** Read whether there is a key, and whether nothing of this is real. */
 async function learnStatus() {
   try {
-    const { practice, key_set: keySet } = await client.status();
+    const { practice, key_set: keySet, owner } = await client.status();
     page.keyMissing = !keySet && !practice;
-    panel?.setKeyMissing(page.keyMissing);
+    page.isOwner = owner !== false;
+    if (!page.keyMissing) takeWelcomeBack();
+    panel?.setKeyMissing(page.keyMissing, page.isOwner);
     if (app.extensionManager.setting.get(PRACTICE_SHOWN) !== practice) {
       await app.extensionManager.setting.set(PRACTICE_SHOWN, practice);
       app.canvas?.setDirty?.(true, true);
@@ -140,11 +198,17 @@ async function learnStatus() {
   }
 }
 
+let takeWelcomeBack = () => {};
+
 function welcome() {
   if (!page.keyMissing || page.welcomed) return;
   page.welcomed = true;
   const { t } = texts;
-  host.toast({ severity: "info", summary: t("toast.welcome"), detail: t("toast.welcomeDetail") });
+  takeWelcomeBack = advise(app.extensionManager.toast, {
+    summary: t("toast.welcome"),
+    detail: page.isOwner ? t("toast.welcomeDetail") : t("toast.welcomeElsewhere"),
+    life: TOAST_MS,
+  });
 }
 
 let newsTimer = 0;
@@ -164,7 +228,10 @@ function listen() {
     const toast = toastFor(detail, texts);
     if (toast) host.toast(toast);
   });
-  api.addEventListener("apixo.settings", () => void learnStatus());
+  api.addEventListener("apixo.settings", () => {
+    void learnStatus();
+    if (areSettingsShown()) void settings.refresh();
+  });
   api.addEventListener("reconnected", () => {
     void learnStatus();
     refreshSoon();
@@ -173,16 +240,39 @@ function listen() {
 
 // What stays under a node
 
+const PREVIEW = "$$node-text-preview";
+
+const lasting = makeLasting({
+  isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
+  show(id, text) {
+    const node = nodeAt(app.graph, id);
+    // By its own id: older pages cannot follow a longer one into a subgraph.
+    if (node?.graph !== app.canvas?.graph) return;
+    api.dispatchCustomEvent("progress_text", { nodeId: String(node.id), text });
+  },
+  hide(id) {
+    const node = nodeAt(app.graph, id);
+    const line = node?.widgets?.find((widget) => widget.name === PREVIEW);
+    if (line) node.removeWidget?.(line);
+  },
+  later: (work) => setTimeout(work, 0),
+  goesOn: (taskId, isPractice) => goesOn(taskId, isPractice, texts),
+  workflow: () => String(app.graph?.id ?? ""),
+});
+
 function keepLastLines() {
-  const lasting = makeLasting({
-    isOurs: (id) => nodeAt(app.graph, id)?.comfyClass?.startsWith("Apixo") === true,
-    show: (nodeId, text) => api.dispatchCustomEvent("progress_text", { nodeId, text }),
-    later: (work) => setTimeout(work, 0),
-  });
-  api.addEventListener("executed", ({ detail }) => lasting.executed(detail ?? {}));
+  const hear = (name, listener) => api.addEventListener(name, ({ detail }) => listener(detail ?? {}));
+  hear("promptQueueing", lasting.queueing);
+  hear("status", (status) => status.exec_info?.queue_remaining === 0 && lasting.idle());
+  hear("execution_start", lasting.started);
+  hear("executed", lasting.executed);
+  hear("execution_error", lasting.failed);
+  hear("apixo.left", lasting.left);
   for (const end of ["execution_success", "execution_error", "execution_interrupted"]) {
-    api.addEventListener(end, lasting.ended);
+    hear(end, lasting.ended);
   }
+  // Into a subgraph or out of it.
+  app.canvas?.canvas?.addEventListener("litegraph:set-graph", lasting.again);
 }
 
 // Samples of the templates
@@ -247,6 +337,8 @@ app.registerExtension({
   },
 
   beforeConfigureGraph: (workflow) => bringSamples(workflow),
+
+  afterConfigureGraph: () => lasting.again(),
 
   nodeCreated(node) {
     if (!isMarked(node.comfyClass)) return;

@@ -76,6 +76,33 @@ def test_a_finished_task_goes_into_the_graph_and_runs_there(practising, open_pag
     assert succeeded(page.run_to_the_end())
 
 
+@pytest.mark.parametrize("nodes_2", [False, True], ids=["canvas", "nodes 2.0"])
+def test_a_node_from_the_panel_lies_on_no_other(practising, open_page, nodes_2):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7015)}))
+    page = open_page(practising)
+    page.use_nodes_2(nodes_2)
+    page.load_template("Replace a person in footage")
+    panel = page.open_panel()
+    add = panel.locator("button[data-action=addNode]").first
+    for _ in range(3):
+        add.click()
+        page.page.wait_for_timeout(500)
+    boxes = page.run("app.graph._nodes.map(node => [...node.boundingRect])")
+    overlapping = [
+        (a, b)
+        for n, a in enumerate(boxes)
+        for b in boxes[:n]
+        if a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+    ]
+    assert overlapping == []
+    seen_px = page.run(
+        "() => { const { pos, size } = app.graph._nodes.at(-1), { scale, offset } = app.canvas.ds;"
+        "  return (pos[0] + size[0] / 2 + offset[0]) * scale; }"
+    )
+    box = panel.bounding_box()
+    assert box["x"] + box["width"] < seen_px
+
+
 def test_the_id_is_copied_and_the_result_opens(practising, open_page):
     assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7020)}))
     page = open_page(practising)
@@ -130,6 +157,55 @@ def test_the_panel_is_worked_by_keyboard_alone(practising, open_page):
         assert outline != "nonenone", reached[-1]
     for words in ("Search …", "Filter tasks", "Copy the task id", "Open", "Add to graph"):
         assert words in reached, reached
+
+
+CUT_OFF = """() => [...document.querySelectorAll(
+    '.apixo-card, .apixo-line:not(.apixo-id), .apixo-actions')]
+  .filter((part) => part.scrollWidth > part.clientWidth ||
+    part.scrollHeight > part.clientHeight + 1)
+  .map((part) => part.textContent)"""
+
+
+@pytest.mark.parametrize("width_px", [1500, 390])
+def test_a_finished_card_is_whole_at_the_width_that_the_sidebar_has(
+    practising, open_page, width_px
+):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7050)}))
+    page = open_page(practising, viewport={"width": width_px, "height": 950})
+    panel = page.open_panel()
+    panel.locator(".apixo-finished").first.wait_for()
+    page.page.wait_for_timeout(500)
+    assert panel.evaluate("panel => panel.clientWidth") < 330
+    assert page.run(CUT_OFF) == []
+
+
+def test_a_result_that_was_deleted_by_hand_is_called_gone(practising, open_page):
+    assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=7055)}))
+    newest = max(practising.get("/apixo_wan_animate/tasks")["rows"], key=lambda row: row["id"])
+    (practising.base / "output" / newest["file"]).unlink()
+    page = open_page(practising)
+    shown = card(page.open_panel(), newest["task_id"])
+    shown.get_by_text("file is gone").wait_for()
+    assert shown.locator("a[data-action=open]").get_attribute("href") is None
+
+
+def test_after_forgetting_by_keyboard_one_goes_on_from_there(practising, open_page):
+    for seed in (7060, 7061):
+        assert succeeded(practising.run({**small_makers(), "3": small_clip(seed=seed)}))
+    page = open_page(practising)
+    panel = page.open_panel()
+    shown = panel.locator(".apixo-finished")
+    shown.nth(1).wait_for()
+    follower = shown.nth(1).locator("code").inner_text()
+    shown.first.get_by_role("button", name="Forget").focus()
+    page.page.keyboard.press("Enter")
+    confirm = page.page.locator("[role=dialog]").last.get_by_role("button", name="Confirm")
+    confirm.focus()
+    page.page.keyboard.press("Enter")
+    focused = "document.activeElement.closest('article')?.querySelector('code')?.textContent"
+    page.wait_until(f"{focused} === '{follower}'")
+    page.page.wait_for_timeout(800)
+    assert page.run(focused) == follower
 
 
 @pytest.fixture(scope="module")

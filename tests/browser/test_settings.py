@@ -140,6 +140,40 @@ def test_settings_count_without_a_restart_and_are_there_after_a_reload(practisin
     page.field("apixo.price_480p").get_by_text("Cleared").wait_for()
 
 
+def test_the_gear_of_the_panel_opens_our_page(practising, open_page):
+    page = open_page(practising)
+    page.open_panel().get_by_role("button", name="Settings of Wan Animate").click()
+    page.field("apixo.key").wait_for()
+
+
+def test_escape_closes_the_settings_from_our_fields(practising, open_page):
+    page = open_page(practising)
+    page.open_settings()
+    page.field("apixo.price_480p").locator("input").focus()
+    page.page.keyboard.press("Escape")
+    page.page.locator(".apixo-field").first.wait_for(state="hidden")
+
+
+def test_what_one_tab_saves_is_seen_in_another_that_is_open(practising, open_page):
+    page = open_page(practising)
+    page.open_settings()
+    price = page.field("apixo.price_720p").locator("input")
+    for typed in ("0.09", ""):
+        reply = practising.post("/apixo_wan_animate/settings", {"changes": {"price_720p": typed}})
+        assert reply.status_code == 200, reply.text
+        page.wait_for(lambda typed=typed: price.input_value() == typed, limit_ms=10_000)
+
+
+def test_from_another_machine_the_refusal_is_said_once(practising, open_page):
+    page = open_page(practising, extra_http_headers={"X-Forwarded-For": "10.1.2.3"})
+    page.open_settings()
+    said = page.page.locator(".apixo-feedback", has_text="only in a browser on the machine")
+    said.first.wait_for()
+    assert said.count() == 1
+    enabled = ".apixo-field :is(input, select, button):not(:disabled)"
+    assert page.page.locator(enabled).count() == 0
+
+
 def test_consent_to_temporary_hosts_is_a_switch_with_its_warning(practising, open_page):
     page = open_page(practising)
     page.open_settings()

@@ -73,14 +73,14 @@ class FakeVideo:
         self.clip = clip
 
 
-state = SimpleNamespace(folder=Path(), interrupted=False, texts=[], events=[], bars=[])
+state = SimpleNamespace(folder=Path(), interrupted=False, texts=[], events=[], told=[], bars=[])
 
 
 def reset(folder: Path) -> None:
     """A fresh host whose folders lie below `folder`."""
     state.folder = folder
     state.interrupted = False
-    state.texts, state.events, state.bars = [], [], []
+    state.texts, state.events, state.told, state.bars = [], [], [], []
     for path in (folder / "output", folder / "temp", folder / "input"):
         path.mkdir(parents=True, exist_ok=True)
 
@@ -114,6 +114,10 @@ def show_text(text: str, node_id: str) -> None:
 
 def send_event(name: str, data: dict[str, Any]) -> None:
     state.events.append((name, data))
+
+
+def tell_page(name: str, data: dict[str, Any]) -> None:
+    state.told.append((name, data))
 
 
 def routes() -> Any:

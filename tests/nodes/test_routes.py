@@ -163,7 +163,14 @@ def test_a_saved_setting_counts_at_once_and_is_told_to_every_page(server):
     assert reply.json()["ways"] == ["practice"]
     assert session.settings_store().load().practice is True
     assert ("apixo.settings", {}) in host.state.events
-    assert server.get(f"{PREFIX}/status").json() == {"practice": True, "key_set": False}
+    status = {"practice": True, "key_set": False, "owner": True}
+    assert server.get(f"{PREFIX}/status").json() == status
+
+
+@pytest.mark.parametrize("headers", [{"X-Forwarded-For": "10.1.2.3"}, {"Host": "comfy.lan:8188"}])
+def test_a_page_from_elsewhere_is_told_that_it_may_change_nothing(server, headers):
+    reply = server.get(f"{PREFIX}/status", headers=headers)
+    assert (reply.status_code, reply.json()["owner"]) == (200, False)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,13 @@ def test_a_row_that_is_not_there_is_404(server, verb):
     assert server.post(f"{PREFIX}/tasks/{verb}", {"row": 77}).status_code == 404
 
 
+def test_collecting_now_says_when_there_is_no_key_to_ask_with(server, tmp_path):
+    row = add_row(ledger_of(tmp_path), 1, state=State.SUBMITTED)
+    reply = server.post(f"{PREFIX}/tasks/collect", {"row": row.id})
+    assert reply.status_code == 400
+    assert "no APIXO key" in reply.json()["error"]
+
+
 @pytest.mark.parametrize("task_id", ["", "a/b", "a b", "ä", "x" * 300])
 def test_a_malformed_id_is_not_adopted(server, tmp_path, task_id):
     row = add_row(ledger_of(tmp_path), 1, state=State.UNKNOWN)

@@ -171,10 +171,20 @@ def test_cancel_is_felt_at_once_and_the_next_run_attaches(folder, until_told):
         return asyncio.run(cancelled(seeds[-1]))
 
     one_of_three(attempt, within_s=1.0)
+    [(event, told)] = host.state.told
+    assert (event, told["node"], told["practice"]) == ("apixo.left", "12:7", True)
+    assert told["task_id"].startswith("practice-")
     host.state.interrupted = False
     until_told.set()
     assert animate(seed=seeds[-1]).args[0].shape[0] == T
     assert session.service().submits == submits + len(seeds)
+
+
+def test_after_cancel_before_the_submit_nobody_is_told_that_a_task_goes_on(folder):
+    host.state.interrupted = True
+    with pytest.raises(host.Interrupted):
+        animate(seed=10)
+    assert host.state.told == []
 
 
 def test_the_wait_limit_lets_the_node_go_and_the_task_go_on(folder, until_told, monkeypatch):

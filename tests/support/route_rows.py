@@ -46,4 +46,6 @@ def add_row(ledger: Ledger, number: int, *, state: State = State.FAILED, **chang
     if state is State.UNKNOWN:
         return ledger.step(row.id, State.UNKNOWN)
     row = ledger.submitted(row.id, f"task-{number}")
+    if state is State.SUBMITTED:
+        return row
     return ledger.step(row.id, State.FAILED, fail_code="NSFW", fail_message="No. Change it.")

@@ -12,6 +12,7 @@ function makeWorld(rows) {
     calls: [],
     toasts: [],
     answer: "",
+    gone: false,
     broken: null,
   };
   const of = (row) => row.revision ?? 1;
@@ -49,8 +50,10 @@ function makeWorld(rows) {
     usePractice: async () => void world.calls.push(["practice"]),
     thumbnailUrl: (row) => `/thumbnail/${row.id}`,
     resultUrl: (row) => `/view/${row.file}`,
+    isGone: async () => world.gone,
     now: () => 2000,
   };
+  Object.assign(world, { client, host });
   world.panel = makePanel({ texts: englishTexts(), client, host });
   return world;
 }
@@ -81,6 +84,15 @@ test("a row shows what is known of its task, as text", async () => {
   }
   assert.equal(card.querySelectorAll("img").length, 1);
   assert.equal(card.querySelector("img").getAttribute("src"), "/thumbnail/1");
+});
+
+test("what a card cuts off can be read when pointed at", async () => {
+  world = makeWorld([makeRow(), makeRow({ id: 2, revision: 2, state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  const titles = [...place.querySelectorAll(".apixo-line[title], .apixo-message[title]")].map((line) => line.title);
+  assert.ok(titles.includes("replace · 480p · 6 s billable"));
+  assert.equal(titles.length, 5);
+  assert.ok(titles.every(Boolean));
 });
 
 test("practice tasks are marked and called a clip's seconds, not billable", async () => {
@@ -153,6 +165,32 @@ test("a row of unknown fate is adopted with the id that is typed in", async () =
   assert.match(place.querySelector("article").textContent, /waiting/);
 });
 
+test("an id that is refused can be mended instead of typed anew", async () => {
+  world = makeWorld([makeRow({ state: "unknown", task_id: "" })]);
+  const place = await open(world);
+  const asked = [];
+  const answers = ["task fond", "task-found"];
+  world.host.prompt = async (about) => (asked.push(about), answers.shift());
+  const take = world.client.adopt;
+  world.client.adopt = async (id, taskId) => {
+    if (taskId.includes(" ")) throw new RouteError("An id has no blanks. Copy it again.", 400);
+    await take(id, taskId);
+  };
+  await press(place, "Adopt …");
+  assert.deepEqual(asked.map((about) => about.defaultValue), ["", "task fond"]);
+  assert.match(asked[1].message, /no blanks/);
+  assert.equal(world.rows.get(1).task_id, "task-found");
+});
+
+test("the question before forgetting names the task", async () => {
+  world = makeWorld([makeRow()]);
+  const place = await open(world);
+  let asked;
+  world.host.confirm = async (about) => void (asked = about);
+  await press(place, "Forget …");
+  assert.match(asked.itemList.join(), /replace.*task-1/);
+});
+
 test("nothing happens to a row without a yes", async () => {
   world = makeWorld([makeRow({ state: "unknown", task_id: "" })]);
   const place = await open(world);
@@ -163,6 +201,36 @@ test("nothing happens to a row without a yes", async () => {
   world.answer = "yes";
   await press(place, "Abandon …");
   assert.equal(world.rows.get(1).state, "abandoned");
+});
+
+/** Press a button that has the focus; the host's dialog takes it, and gives it back to nothing. */
+const pressByKey = async (place, words) => {
+  const made = [...place.querySelectorAll("button")].find((one) => one.textContent === words);
+  made.focus();
+  made.click();
+  made.blur();
+  await settled();
+};
+
+test("after forgetting, the next task has the focus, and in an empty list the list", async () => {
+  world = makeWorld([1, 2, 3].map((id) => makeRow({ id, revision: id, task_id: `task-${id}` })));
+  const place = await open(world);
+  world.answer = "yes";
+  const focused = () => document.activeElement.closest("article")?.querySelector("code").textContent;
+  await pressByKey(place, "Forget …");
+  assert.equal(focused(), "task-2");
+  await pressByKey(place.querySelectorAll("article")[1], "Forget …");
+  assert.equal(focused(), "task-2");
+  await pressByKey(place, "Forget …");
+  assert.equal(document.activeElement, place.querySelector(".apixo-scroll"));
+});
+
+test("a row that was settled keeps the focus", async () => {
+  world = makeWorld([makeRow({ id: 1, state: "unknown", task_id: "" }), makeRow({ id: 2, revision: 2 })]);
+  const place = await open(world);
+  world.answer = "yes";
+  await pressByKey(place, "Abandon …");
+  assert.equal(document.activeElement.closest("article"), place.querySelector(".apixo-failed"));
 });
 
 test("a refusal of the server is shown with its own words", async () => {
@@ -184,6 +252,33 @@ test("a finished task can be put into the graph, copied and opened", async () =>
   await settled();
   assert.deepEqual(world.calls.slice(1), [["node", "task-1"], ["copy", "task-1"]]);
   assert.equal(place.querySelector("a[data-action=open]").getAttribute("href"), "/view/wan_animate/fox.mp4");
+});
+
+for (const gone of [true, false]) {
+  test(`a result that does not play is ${gone ? "called gone when it is" : "still opened when it is there"}`, async () => {
+    world = makeWorld([makeRow()]);
+    world.gone = gone;
+    const place = await open(world);
+    place.querySelector("video").dispatchEvent(new Event("error"));
+    await settled();
+    assert.equal(place.querySelector("article").textContent.includes("file is gone"), gone);
+    assert.equal(place.querySelector("[data-action=open]").hasAttribute("href"), !gone);
+    assert.equal(place.querySelector("video") === null, gone);
+  });
+}
+
+test("a row that cannot be drawn does not stop the others", async () => {
+  world = makeWorld([
+    makeRow({ id: 1, created_at: 1e18 }),
+    makeRow({ id: 2, revision: 2, resolution: Symbol("no text") }),
+    makeRow({ id: 3, revision: 3 }),
+  ]);
+  const place = await open(world);
+  const cards = [...place.querySelectorAll("article")].map((card) => card.textContent);
+  assert.equal(cards.length, 3);
+  assert.match(cards[0], /finished/);
+  assert.match(cards[1], /Row 2 .* cannot be shown/);
+  assert.match(cards[2], /– · /);
 });
 
 test("sums and chart appear with the first billed second", async () => {
@@ -213,10 +308,19 @@ test("without a key the panel offers practice mode", async () => {
   world = makeWorld([]);
   const place = await open(world);
   assert.ok(place.querySelector(".apixo-setup").hidden);
-  world.panel.setKeyMissing(true);
+  world.panel.setKeyMissing(true, true);
   assert.ok(!place.querySelector(".apixo-setup").hidden);
   await press(place, "Switch practice mode on");
   assert.ok(world.calls.some(([what]) => what === "practice"));
+});
+
+test("from another machine the panel offers nothing that would be refused", async () => {
+  world = makeWorld([]);
+  const place = await open(world);
+  world.panel.setKeyMissing(true, false);
+  const notice = place.querySelector(".apixo-setup");
+  assert.match(notice.textContent, /only in a browser on the machine that runs ComfyUI/);
+  assert.equal(notice.querySelector("button"), null);
 });
 
 test("every button has words that can be read out", async () => {

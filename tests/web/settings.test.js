@@ -136,6 +136,17 @@ test("text is saved when it is left, and only when it has changed", async () => 
   assert.match(said(), /Saved/);
 });
 
+test("a daily limit of nothing says that it stops everything", async () => {
+  const { field, said } = await show(makeServer(), "apixo.daily_seconds");
+  const input = field.querySelector("input");
+  for (const [typed, expected] of [["0", /no billable task/], ["600", /Saved/], ["", /Cleared/]]) {
+    input.value = typed;
+    input.dispatchEvent(new Event("change"));
+    await settled();
+    assert.match(said(), expected);
+  }
+});
+
 test("a refused text stays in the field, to be mended", async () => {
   const server = makeServer();
   const { field, said } = await show(server, "apixo.store");
@@ -148,6 +159,45 @@ test("a refused text stays in the field, to be mended", async () => {
   assert.match(said(), /no object store/);
 });
 
+/** Press a key; whether the page hears of it. */
+function pressKey(input, key) {
+  let heard = false;
+  document.body.addEventListener("keydown", () => (heard = true), { once: true });
+  input.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  return heard;
+}
+
+for (const id of ["apixo.store", "apixo.key", "apixo.callback"]) {
+  test(`Escape in ${id} takes back what was typed, and only then closes the dialog`, async () => {
+    const { field } = await show(makeServer(), id);
+    const input = field.querySelector("input");
+    input.value = "typed";
+    assert.equal(pressKey(input, "a"), false);
+    assert.equal(pressKey(input, "Escape"), false);
+    assert.equal(input.value, "");
+    assert.equal(pressKey(input, "Escape"), true);
+  });
+}
+
+for (const mend of ["Escape", "typed anew"]) {
+  test(`a refusal is gone with what was refused (${mend})`, async () => {
+    const server = makeServer();
+    const { field, said } = await show(server, "apixo.store");
+    server.refuse = new RouteError("That is no object store. Write s3://bucket.", 400);
+    const input = field.querySelector("input");
+    input.value = "ftp://x";
+    input.dispatchEvent(new Event("change"));
+    await settled();
+    assert.match(said(), /no object store/);
+    if (mend === "Escape") pressKey(input, "Escape");
+    else {
+      input.value = "";
+      input.dispatchEvent(new Event("change"));
+    }
+    assert.equal(said(), "");
+  });
+}
+
 test("what the environment decides is locked, and names its variable", async () => {
   const server = makeServer();
   server.fixed = ["store"];
@@ -156,7 +206,7 @@ test("what the environment decides is locked, and names its variable", async () 
   assert.match(said(), /APIXO_WAN_STORE/);
 });
 
-test("from another machine every field is locked, with the server's own words", async () => {
+test("from another machine every field is locked, and the first says why", async () => {
   for (const { id } of SPECS) {
     const server = makeServer();
     server.refuse = new RouteError("Only on the machine itself. Use the variables.", 403);
@@ -164,8 +214,29 @@ test("from another machine every field is locked, with the server's own words", 
     for (const control of field.querySelectorAll("input, select, button")) {
       assert.ok(control.disabled, `${id}: ${control.outerHTML}`);
     }
-    assert.match(said(), /Only on the machine itself/, id);
+    assert.equal(said(), id === "apixo.key" ? "Only on the machine itself. Use the variables." : "", id);
   }
+});
+
+test("what another page has saved is shown at once, and nothing that is being typed is lost", async () => {
+  const server = makeServer();
+  const { field, settings, said } = await show(server, "apixo.store");
+  const input = field.querySelector("input");
+  const phases = [];
+  settings.watch((state) => phases.push(state.phase));
+  server.values.store = "s3://other";
+  await settings.refresh();
+  assert.equal(input.value, "s3://other");
+  assert.deepEqual([...new Set(phases)], ["ready"]);
+  input.focus();
+  input.value = "s3://mi";
+  server.values.store = "s3://third";
+  await settings.refresh();
+  assert.equal(input.value, "s3://mi");
+  server.refuse = new RouteError("The server does not answer.", 0);
+  await settings.refresh();
+  assert.ok(!input.disabled);
+  assert.equal(said(), "");
 });
 
 test("the test of a host says how it went", async () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cardHeight } from "../../web/lib/card.js";
+import { cardHeight, roomOf } from "../../web/lib/card.js";
 import { bars, sum, sums } from "../../web/lib/spending.js";
 import { actionsFor, elapsedSeconds, groupOf, inOrder, matches, merge } from "../../web/lib/tasks.js";
-import { makeRow } from "./page.js";
+import { makeTexts } from "../../web/lib/texts.js";
+import { englishTexts, makeRow, readLocales } from "./page.js";
 
 const STATES = [
   "preparing",
@@ -68,15 +69,36 @@ test("a result without a file cannot be opened", () => {
   assert.deepEqual(actionsFor(makeRow({ file: "" })), ["addNode", "forget"]);
 });
 
-test("a search looks at id, prompt, kind, state and code", () => {
-  const row = makeRow({ prompt: "A Red fox", fail_code: "CONTENT_VIOLATION", state: "failed" });
-  for (const text of ["TASK-1", "red FOX", "replace", "480p", "fail", "content_"]) {
-    assert.ok(matches(row, { text, group: "" }), text);
-  }
-  assert.ok(!matches(row, { text: "wolf", group: "" }));
-  assert.ok(!matches(row, { text: "fox", group: "finished" }));
-  assert.ok(matches(row, { text: " ", group: "failed" }));
+const { t } = englishTexts();
+
+test("a search looks at id, prompt, kind, state, reason, note and file", () => {
+  const row = makeRow({
+    prompt: "A Red fox",
+    fail_code: "CONTENT_VIOLATION",
+    fail_message: "Refused by the filter",
+    note: "Asked again at noon",
+    state: "failed",
+  });
+  const found = ["TASK-1", "red FOX", "replace", "480p", "fail", "content_", "the filter", "noon", "fox.mp4"];
+  for (const text of found) assert.ok(matches(row, { text, group: "" }, t), text);
+  assert.ok(!matches(row, { text: "wolf", group: "" }, t));
+  assert.ok(!matches(row, { text: "fox", group: "finished" }, t));
+  assert.ok(matches(row, { text: " ", group: "failed" }, t));
 });
+
+for (const [state, language, text] of [
+  ["collected", "en", "finished"],
+  ["submitted", "en", "Waiting"],
+  ["unknown", "en", "fate"],
+  ["collected", "ja", "完了"],
+  ["failed", "zh", "失败"],
+]) {
+  test(`a search for “${text}” finds what a card in ${language} calls so`, () => {
+    const texts = makeTexts(readLocales(), () => language);
+    assert.ok(matches(makeRow({ state }), { text, group: "" }, texts.t));
+    assert.ok(!matches(makeRow({ state: "refused" }), { text, group: "" }, texts.t));
+  });
+}
 
 test("a task under way counts up from its acceptance, an ended one stands still", () => {
   assert.equal(elapsedSeconds(makeRow({ state: "running", finished_at: null }), 1042), 32);
@@ -87,8 +109,15 @@ test("a task under way counts up from its acceptance, an ended one stands still"
 test("every state belongs to a group and has a height", () => {
   for (const state of STATES) {
     assert.match(groupOf(makeRow({ state })), /asking|underway|finished|failed/);
-    assert.ok(cardHeight(makeRow({ state })) >= 90);
+    assert.ok(cardHeight(makeRow({ state }), "wide") >= 90);
   }
+});
+
+test("a narrow card is higher: its lines break, and so do its buttons", () => {
+  const heights = ["wide", "slim", "narrow"].map((room) => cardHeight(makeRow(), room));
+  assert.equal(heights[0], heights[1]);
+  assert.ok(heights[2] > heights[1] + 60);
+  assert.deepEqual([0, 220, 312, 700].map(roomOf), ["wide", "narrow", "slim", "wide"]);
 });
 
 const SPENT = [

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { clockFace, dayName, dollars, moment, wholeSeconds } from "../../web/lib/format.js";
 import { makeTexts } from "../../web/lib/texts.js";
 import { samplesIn, placeSamples } from "../../web/lib/samples.js";
-import { toastFor } from "../../web/lib/toasts.js";
-import { makeLasting, nodeAt } from "../../web/lib/lasting.js";
+import { advise, toastFor } from "../../web/lib/toasts.js";
+import { goesOn, makeLasting, nodeAt } from "../../web/lib/lasting.js";
 import { isMarked, practiceBadge } from "../../web/lib/badge.js";
 import { thumbnailPath, viewPath } from "../../web/lib/client.js";
 import { englishTexts } from "./page.js";
@@ -17,6 +17,7 @@ for (const [seconds, face] of [
   [3600, "1:00:00"],
   [36_123, "10:02:03"],
   [-5, "0:00"],
+  [Infinity, "–"],
 ]) {
   test(`${seconds} seconds stand on the clock as ${face}`, () => {
     assert.equal(clockFace(seconds), face);
@@ -32,6 +33,10 @@ test("money has cents, and more digits where a cent is too coarse", () => {
 test("numbers follow the language of the page", () => {
   assert.equal(wholeSeconds(12_345.4, "en"), "12,345");
   assert.equal(wholeSeconds(12_345.4, "de"), "12.345");
+});
+
+test("a time that is none is a dash", () => {
+  for (const none of [1e18, -1e18, NaN]) assert.equal(moment(none, { language: "en", now: 1 }), "–");
 });
 
 test("a moment of today is only a time, one of another year names the year", () => {
@@ -121,6 +126,20 @@ for (const [state, severity] of [
   });
 }
 
+test("advice that has been followed is taken back, in newer pages and in older ones", () => {
+  const advice = { summary: "A key is needed", detail: "Enter it.", life: 8000 };
+  const [newer, older] = [[], []];
+  const back = advise({ info: (...said) => newer.push(said), dismiss: (id) => newer.splice(id - 1, 1) }, advice);
+  assert.deepEqual(newer, [["A key is needed", { description: "Enter it.", duration: 8000 }]]);
+  back();
+  assert.deepEqual(newer, []);
+  const remove = (message) => older.splice(older.indexOf(message), 1);
+  const backHere = advise({ add: (message) => older.push(message), remove }, advice);
+  assert.equal(older[0].severity, "info");
+  backHere();
+  assert.deepEqual(older, []);
+});
+
 test("the practice badge has words only in practice mode, and is made once", () => {
   let [practice, made] = [false, 0];
   const badge = practiceBadge({
@@ -166,13 +185,64 @@ for (const [id, found] of [
   });
 }
 
-test("what our nodes said last is said again once, when the job is over", () => {
-  const shown = [];
+function makeLines() {
+  const [shown, hidden, place] = [[], [], { workflow: "first" }];
   const lasting = makeLasting({
     isOurs: (id) => id !== "3",
     show: (...line) => shown.push(line),
+    hide: (id) => hidden.push(id),
     later: (work) => work(),
+    goesOn: (id, isPractice) => goesOn(id, isPractice, englishTexts()),
+    workflow: () => place.workflow,
   });
+  return { shown, hidden, place, lasting };
+}
+
+test("a line comes back with its workflow, and stands under no other's nodes", () => {
+  const { shown, hidden, place, lasting } = makeLines();
+  const [first, second] = [place.workflow, "second"];
+  lasting.queueing({ batchCount: 1 });
+  place.workflow = second;
+  lasting.started();
+  lasting.executed({ node: "4", output: { text: ["of the first"] } });
+  lasting.ended();
+  assert.deepEqual([shown, hidden], [[], ["4"]]);
+  lasting.again();
+  assert.deepEqual(shown, []);
+  place.workflow = first;
+  lasting.again();
+  assert.deepEqual(shown, [["4", "of the first"]]);
+});
+
+test("a new job of a workflow takes its old lines away, and not those of another", () => {
+  const { shown, place, lasting } = makeLines();
+  const [first, second] = [place.workflow, "second"];
+  for (const workflow of [first, second]) {
+    place.workflow = workflow;
+    lasting.started();
+    lasting.executed({ node: "4", output: { text: [workflow === first ? "one" : "two"] } });
+    lasting.ended();
+  }
+  lasting.started();
+  lasting.again();
+  place.workflow = first;
+  lasting.again();
+  assert.deepEqual(shown, [["4", "one"], ["4", "two"], ["4", "one"]]);
+});
+
+test("a job that never came does not mislead the next one", () => {
+  const { shown, place, lasting } = makeLines();
+  lasting.queueing({ batchCount: 2 });
+  lasting.idle();
+  place.workflow = "second";
+  lasting.started();
+  lasting.executed({ node: "4", output: { text: ["here"] } });
+  lasting.ended();
+  assert.deepEqual(shown, [["4", "here"]]);
+});
+
+test("what our nodes said last is said again once, when the job is over", () => {
+  const { shown, lasting } = makeLines();
   lasting.executed({ node: 4, output: { text: ["reused task a", "reused task b"] } });
   lasting.executed({ node: "3", output: { text: ["of another pack"] } });
   lasting.executed({ node: "5", output: { images: [] } });
@@ -181,4 +251,27 @@ test("what our nodes said last is said again once, when the job is over", () => 
   lasting.ended();
   lasting.ended();
   assert.deepEqual(shown, [["4", "reused task a\nreused task b"]]);
+});
+
+test("what went wrong stands under our node, and under no other pack's", () => {
+  const { shown, lasting } = makeLines();
+  lasting.failed({ node_id: "3", exception_message: "of another pack" });
+  lasting.failed({ node_id: "12:7", exception_message: "No key. Enter one.\n" });
+  lasting.failed({ node_id: "8" });
+  lasting.ended();
+  assert.deepEqual(shown, [["12:7", "No key. Enter one."]]);
+});
+
+test("a node that was cancelled says which task goes on, and whether it costs", () => {
+  const { shown, lasting } = makeLines();
+  lasting.left({ node: "4", task_id: "t-1", practice: false });
+  lasting.left({ node: "5", task_id: "practice-1", practice: true });
+  lasting.left({ node: "6" });
+  lasting.left({ node: "3", task_id: "t-2", practice: false });
+  lasting.ended();
+  assert.deepEqual(shown.map(([id]) => id), ["4", "5", "6"]);
+  assert.match(shown[0][1], /t-1.*billed/);
+  assert.match(shown[1][1], /practice-1/);
+  assert.doesNotMatch(shown[1][1], /billed/);
+  assert.match(shown[2][1], /may go on/);
 });

@@ -291,6 +291,14 @@ class TaskService:
         house = self._open()
         return house.poller.poke(row_id) or house.fetcher.poke(row_id)
 
+    def check_askable(self, row: TaskRow) -> None:
+        """Refuse where the service of a row cannot be asked with the settings of now.
+
+        Raises:
+            SettingsError: There is no key, or the settings name another service.
+        """
+        self._remotes.client(row)
+
     def wake(self) -> None:
         """A setting has changed: ask about every task now."""
         house = self._house

@@ -24,6 +24,7 @@ export function makeCallbackField({ spec, settings, texts }) {
     labelledBy,
     saved: () => (choiceOf(saved) === "own" ? saved : ""),
     change: () => void save(own.value.trim()),
+    takenBack: () => feedback.say(""),
   });
 
   function choose() {
@@ -41,9 +42,16 @@ export function makeCallbackField({ spec, settings, texts }) {
       busy: t("setting.saving"),
       work: async () => {
         await settings.save(spec.name, wanted);
+        show();
         return { text: t("setting.saved"), mood: "good" };
       },
     });
+  }
+
+  function show() {
+    select.value = choiceOf(saved);
+    own.hidden = select.value !== "own";
+    own.value = choiceOf(saved) === "own" ? saved : "";
   }
 
   settings.watch((state) => {
@@ -51,11 +59,10 @@ export function makeCallbackField({ spec, settings, texts }) {
     select.disabled = own.disabled = lock !== "";
     if (state.phase === "ready") {
       saved = asText(state.known.settings[spec.name]);
-      select.value = choiceOf(saved);
-      own.hidden = select.value !== "own";
-      own.value = choiceOf(saved) === "own" ? saved : "";
+      // What is being typed stays, when another page changes something.
+      if (document.activeElement !== own) show();
     }
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   });
   return element("div", { class: "apixo-field" }, select, own, feedback.element);
 }

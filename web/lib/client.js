@@ -8,7 +8,7 @@ const PREFIX = "/apixo_wan_animate";
  * @typedef {import("./spending.js").Prices} Prices
  * @typedef {(path: string, options?: RequestInit) => Promise<Response>} Fetch
  *
- * @typedef {{ practice: boolean, key_set: boolean }} Status
+ * @typedef {{ practice: boolean, key_set: boolean, owner: boolean }} Status
  * @typedef {{
  *   settings: Record<string, string | number | boolean | null>,
  *   key: { set: boolean, tail: string },
@@ -34,8 +34,9 @@ export class RouteError extends Error {
 
 /**
  * @param {Fetch} fetch The host's way to its own server.
+ * @param {() => string} unreachable What to say where it does not answer at all.
  */
-export function makeClient(fetch) {
+export function makeClient(fetch, unreachable) {
   /**
    * @param {string} path
    * @param {object} [body] Sent as JSON; without one the route is only read.
@@ -53,8 +54,8 @@ export function makeClient(fetch) {
     let reply;
     try {
       reply = await fetch(PREFIX + path, options);
-    } catch (error) {
-      throw new RouteError(String(/** @type {any} */ (error)?.message ?? error), 0);
+    } catch {
+      throw new RouteError(unreachable(), 0);
     }
     const said = await reply.json().catch(() => null);
     if (!reply.ok) throw new RouteError(said?.error ?? `HTTP ${reply.status}`, reply.status);

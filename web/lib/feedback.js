@@ -1,6 +1,7 @@
 /** How a setting says how it went, and why it cannot be changed. */
 
 import { element } from "./elements.js";
+import { SPECS } from "./settings.js";
 
 /**
  * @typedef {import("./settings.js").Spec} Spec
@@ -33,9 +34,12 @@ export function makeFeedback() {
      *
      * @param {string} lock
      * @param {SettingsState} state
+     * @param {Spec} spec
      */
-    lock(lock, state) {
-      if (lock) this.say(lock, state.phase === "broken" ? "bad" : "quiet");
+    lock(lock, state, spec) {
+      // The same refusal under every field says nothing more.
+      if (state.phase === "refused" && spec !== SPECS[0]) this.say("");
+      else if (lock) this.say(lock, state.phase === "broken" ? "bad" : "quiet");
       else if (mood === "quiet") this.say("");
     },
   };

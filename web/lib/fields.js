@@ -74,7 +74,7 @@ function makeSwitch({ spec, settings, texts }) {
     const lock = lockOf(state, spec, texts);
     input.disabled = lock !== "";
     if (state.phase === "ready") input.checked = state.known.settings[spec.name] === true;
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   });
   return element("div", { class: "apixo-field apixo-field-switch" }, input, warning, feedback.element);
 }
@@ -105,7 +105,7 @@ function makeHostTest({ spec, settings, texts }) {
     const lock = state.phase === "ready" ? "" : lockOf(state, spec, texts);
     test.disabled = lock !== "";
     if (state.phase === "ready") ways.textContent = inWords(state.known.ways, t);
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   });
   return element(
     "div",

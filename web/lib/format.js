@@ -1,11 +1,15 @@
 /** Numbers and times as people read them. */
 
+/** What stands for a time that is none, as in a damaged ledger. */
+const NO_TIME = "–";
+
 /**
  * A length of time as 0:42, or 1:02:03 from an hour on.
  *
  * @param {number} seconds
  */
 export function clockFace(seconds) {
+  if (!Number.isFinite(seconds)) return NO_TIME;
   const whole = Math.max(0, Math.floor(seconds));
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const minutes = Math.floor(whole / 60);
@@ -47,6 +51,7 @@ export function dollars(amount, language) {
  */
 export function moment(unixSeconds, { language, now }) {
   const then = new Date(unixSeconds * 1000);
+  if (Number.isNaN(then.getTime())) return NO_TIME;
   const today = new Date(now * 1000);
   const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
   if (then.toDateString() === today.toDateString()) {

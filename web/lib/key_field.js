@@ -82,7 +82,7 @@ export function makeKeyField({ spec, settings, texts }) {
       : isSet
         ? t("key.isSet", { tail: state.known.key.tail })
         : t("key.isNotSet");
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   }
 
   settings.watch(show);
@@ -117,8 +117,13 @@ function makeInput(id, placeholder, enter) {
     "aria-labelledby": `${id}-label`,
     on: {
       keydown: (event) => {
+        // The page's own shortcuts must not fire, and Escape empties the field before it closes.
+        if (event.key === "Escape" && !event.target.value) return;
         event.stopPropagation();
         if (event.key === "Enter") enter();
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        event.target.value = "";
       },
     },
   });

@@ -1,7 +1,8 @@
 /** The tasks panel: every task of this installation, and what it was billed. */
 
-import { cardHeight, drawCard, tick } from "./card.js";
+import { cardHeight, drawBroken, drawCard, nameOf, roomOf, tick } from "./card.js";
 import { drawChart, drawSums } from "./chart.js";
+import { RouteError } from "./client.js";
 import { button, element, fill } from "./elements.js";
 import { makeFilters } from "./filters.js";
 import { bars, sums } from "./spending.js";
@@ -15,8 +16,8 @@ import { makeWindowedList } from "./window.js";
  * @typedef {import("./texts.js").Texts} Texts
  * @typedef {ReturnType<typeof import("./client.js").makeClient>} Client
  * @typedef {{
- *   confirm: (about: { title: string, message: string }) => Promise<boolean>,
- *   prompt: (about: { title: string, message: string }) => Promise<string | null>,
+ *   confirm: (about: { title: string, message: string, itemList: string[] }) => Promise<boolean>,
+ *   prompt: (about: { title: string, message: string, defaultValue: string }) => Promise<string | null>,
  *   toast: (about: { severity: "success" | "info" | "warn" | "error", summary: string, detail?: string }) => void,
  *   copy: (text: string) => Promise<void>,
  *   addCollectNode: (taskId: string) => boolean,
@@ -24,6 +25,7 @@ import { makeWindowedList } from "./window.js";
  *   usePractice: () => Promise<void>,
  *   thumbnailUrl: (row: TaskRow) => string,
  *   resultUrl: (row: TaskRow) => string,
+ *   isGone: (row: TaskRow) => Promise<boolean>,
  *   now: () => number,
  * }} Host `now` in Unix seconds.
  *
@@ -36,6 +38,9 @@ import { makeWindowedList } from "./window.js";
 const DAYS = 30;
 const FIRST_LOOK = 40;
 const TICK_MS = 1000;
+const REFOCUS_FRAMES = 30;
+/** HTTP status where there is no such row any more. */
+const GONE = 404;
 /** Another ComfyUI on the same folder sends no events to this page. */
 const LOOK_AGAIN_MS = 15_000;
 
@@ -57,21 +62,19 @@ export function makePanel({ texts, client, host }) {
   const wanted = { text: "", group: "" };
   /** @type {ReturnType<typeof setInterval>[]} */
   let timers = [];
+  /** @type {import("./card.js").Room} */
+  let room = "wide";
+  /** @type {TaskRow[]} */
+  let shown = [];
 
   const list = makeWindowedList({
     keyOf: (/** @type {TaskRow} */ row) => row.id,
-    heightOf: cardHeight,
-    draw: (row) => drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) }),
+    heightOf: (row) => cardHeight(row, room),
+    draw: drawRow,
     label: t("panel.list"),
   });
   const notice = element("div", { class: "apixo-notice", role: "status" });
-  const keyNotice = element(
-    "div",
-    { class: "apixo-notice apixo-setup", role: "status", hidden: true },
-    element("p", {}, t("panel.noKey")),
-    button(t("panel.usePractice"), () => report(host.usePractice()), { class: "apixo-primary" }),
-    button(t("panel.openSettings"), host.openSettings),
-  );
+  const keyNotice = element("div", { class: "apixo-notice apixo-setup", role: "status", hidden: true });
   const figures = element("dl", { class: "apixo-sums" });
   const chart = element("figure", { class: "apixo-chart" });
   const filters = makeFilters(texts, wanted, draw);
@@ -98,13 +101,42 @@ export function makePanel({ texts, client, host }) {
     list.element,
   );
 
+  /** @param {TaskRow} row */
+  function drawRow(row) {
+    try {
+      return drawCard(row, { texts, ...host, act, copy: (of) => void copyId(of) });
+    } catch (error) {
+      console.info(`Wan Animate (APIXO): row ${row.id} cannot be drawn.`, error);
+      return drawBroken(row, texts);
+    }
+  }
+
+  /** A sidebar that is drawn wider or narrower. */
+  function measure() {
+    const found = roomOf(root.clientWidth);
+    const isOther = found !== room;
+    root.dataset.room = room = found;
+    if (isOther) draw();
+    else list.place();
+  }
+
   /** Draw what is known. */
   function draw() {
-    const shown = inOrder(rows.values()).filter((row) => matches(row, wanted));
+    shown = inOrder(rows.values()).filter((row) => matches(row, wanted, t));
     list.show(shown);
     fill(notice, ...noticeFor(shown.length));
     notice.hidden = !notice.hasChildNodes();
     filters.hidden = rows.size === 0;
+  }
+
+  /** @param {boolean} isOwner */
+  function keyWords(isOwner) {
+    if (!isOwner) return [element("p", {}, t("panel.noKeyElsewhere"))];
+    return [
+      element("p", {}, t("panel.noKey")),
+      button(t("panel.usePractice"), () => report(host.usePractice()), { class: "apixo-primary" }),
+      button(t("panel.openSettings"), host.openSettings),
+    ];
   }
 
   /** @param {number} shown */
@@ -182,7 +214,22 @@ export function makePanel({ texts, client, host }) {
    * @param {TaskRow} row
    */
   function act(action, row) {
-    report(perform(action, row));
+    const index = shown.findIndex(({ id }) => id === row.id);
+    const hadFocus = root.contains(document.activeElement);
+    report(perform(action, row).finally(() => void (hadFocus && refocus(row, index))));
+  }
+
+  /**
+   * A dialog gives the focus back to the button that opened it, which may be gone by then.
+   *
+   * @param {TaskRow} row
+   * @param {number} index
+   */
+  async function refocus({ id }, index) {
+    for (let n = 0; n < REFOCUS_FRAMES && state.phase !== "closed"; n += 1) {
+      if (list.hasLostFocus()) list.focusRow(id, index);
+      await new Promise(requestAnimationFrame);
+    }
   }
 
   /** @param {Promise<void>} work */
@@ -204,9 +251,7 @@ export function makePanel({ texts, client, host }) {
       return;
     }
     if (action === "adopt") {
-      const taskId = await host.prompt({ title: t("adopt.title"), message: t("adopt.message") });
-      if (!taskId?.trim()) return;
-      await client.adopt(row.id, taskId.trim());
+      if (!(await adopt(row))) return;
     } else if (action === "collect") {
       await client.collect(row.id);
       host.toast({ severity: "info", summary: t("toast.collecting"), detail: row.task_id });
@@ -215,10 +260,30 @@ export function makePanel({ texts, client, host }) {
         action === "abandon"
           ? { title: t("abandon.title"), message: t("abandon.message") }
           : { title: t("forget.title"), message: t("forget.message") };
-      if (!(await host.confirm(about))) return;
+      if (!(await host.confirm({ ...about, itemList: [nameOf(row, texts)] }))) return;
       await (action === "abandon" ? client.abandon(row.id) : client.forget(row.id));
     }
     await refresh();
+  }
+
+  /**
+   * Ask for an id until the server takes it, or the person leaves it.
+   *
+   * @param {TaskRow} row
+   */
+  async function adopt(row) {
+    let [defaultValue, message] = ["", t("adopt.message")];
+    for (;;) {
+      const typed = (await host.prompt({ title: t("adopt.title"), message, defaultValue }))?.trim();
+      if (!typed) return false;
+      try {
+        await client.adopt(row.id, typed);
+        return true;
+      } catch (error) {
+        if (!(error instanceof RouteError) || error.status === GONE) throw error;
+        [defaultValue, message] = [typed, error.message];
+      }
+    }
   }
 
   /** @param {TaskRow} row */
@@ -236,13 +301,21 @@ export function makePanel({ texts, client, host }) {
     for (const { item, row } of list.inSight()) tick(item, row, host.now());
   }
 
+  const sizes = globalThis.ResizeObserver && new ResizeObserver(measure);
+
   return {
     element: root,
     refresh,
     /** Whether a person sees it. */
     isOpen: () => state.phase !== "closed",
-    /** @param {boolean} isMissing Neither a key nor practice mode. */
-    setKeyMissing: (isMissing) => (keyNotice.hidden = !isMissing),
+    /**
+     * @param {boolean} isMissing Neither a key nor practice mode.
+     * @param {boolean} isOwner Whether this browser may do something about it.
+     */
+    setKeyMissing(isMissing, isOwner) {
+      keyNotice.hidden = !isMissing;
+      fill(keyNotice, ...(isMissing ? keyWords(isOwner) : []));
+    },
 
     /**
      * Put the panel into the page; again for the same place is harmless.
@@ -260,7 +333,8 @@ export function makePanel({ texts, client, host }) {
         void refresh();
       }
       draw();
-      requestAnimationFrame(list.place);
+      sizes?.observe(root);
+      requestAnimationFrame(measure);
     },
 
     /** Take it out again. */
@@ -268,6 +342,7 @@ export function makePanel({ texts, client, host }) {
       state = { phase: "closed" };
       timers.forEach(clearInterval);
       timers = [];
+      sizes?.disconnect();
       root.remove();
     },
   };

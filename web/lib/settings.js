@@ -10,9 +10,10 @@
  *   placeholder?: string,
  *   numeric?: boolean,
  *   warning?: boolean,
+ *   zero?: string,
  * }} Spec
  *   `id` is the setting's name in the page, `name` that of the server; `warning`: what agreeing
- *   means stands beside the switch.
+ *   means stands beside the switch; `zero`: the words for what 0 does.
  *
  * @typedef {import("./client.js").SettingsReply} SettingsReply
  * @typedef {{ phase: "loading" }
@@ -82,6 +83,7 @@ export const SPECS = Object.freeze([
     control: "text",
     placeholder: "600",
     numeric: true,
+    zero: "setting.dailyZero",
   },
 
   {
@@ -163,6 +165,13 @@ export function makeSettings(client) {
         const { message = "", status = 0 } = /** @type {import("./client.js").RouteError} */ (error);
         become({ phase: status === 403 ? "refused" : "broken", message });
       }
+    },
+
+    /** Look again, because another page has changed something; what cannot be read stays. */
+    async refresh() {
+      if (state.phase !== "ready") return;
+      const known = await client.settings().catch(() => null);
+      if (known && state.phase === "ready") become({ phase: "ready", known });
     },
 
     /**

@@ -105,12 +105,16 @@ export function inOrder(rows) {
 /**
  * @param {TaskRow} row
  * @param {{ text: string, group: Group | "" }} wanted
+ * @param {import("./texts.js").Translate} t A search finds what the card says, in its language.
  */
-export function matches(row, { text, group }) {
+export function matches(row, { text, group }, t) {
   if (group && groupOf(row) !== group) return false;
   const words = text.trim().toLowerCase();
   if (!words) return true;
-  const said = [row.task_id, row.prompt, row.kind, row.resolution, row.state, row.fail_code];
+  const said = [
+    ...[row.task_id, row.prompt, row.kind, row.resolution, row.state, t(`state.${row.state}`)],
+    ...[row.fail_code, row.fail_message, row.note, row.file, row.practice ? t("practice") : ""],
+  ];
   return said.some((part) => part.toLowerCase().includes(words));
 }
 

@@ -23,17 +23,24 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
     labelledBy: `${spec.id}-label`,
     saved: () => saved,
     change: () => void save(),
+    takenBack: () => feedback.say(""),
   });
 
   async function save() {
-    if (input.value.trim() === saved) return;
+    if (input.value.trim() === saved) {
+      // What was refused is no longer there.
+      if (feedback.mood() === "bad") feedback.say("");
+      return;
+    }
     await attempt({
       feedback,
       controls: [input],
       busy: t("setting.saving"),
       work: async () => {
         await settings.save(spec.name, input.value.trim());
-        return { text: t(saved ? "setting.saved" : "setting.cleared"), mood: "good" };
+        input.value = saved;
+        const zero = saved !== "" && Number(saved) === 0 ? spec.zero : "";
+        return { text: t(zero || (saved ? "setting.saved" : "setting.cleared")), mood: "good" };
       },
     });
   }
@@ -42,11 +49,12 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
     const lock = lockOf(state, spec, texts);
     input.disabled = lock !== "";
     if (state.phase === "ready") {
+      const isTyping = document.activeElement === input && input.value !== saved;
       saved = asText(state.known.settings[spec.name]);
       // What was refused stays, to be mended.
-      if (feedback.mood() !== "bad") input.value = saved;
+      if (feedback.mood() !== "bad" && !isTyping) input.value = saved;
     }
-    feedback.lock(lock, state);
+    feedback.lock(lock, state, spec);
   });
   const line = element("div", { class: "apixo-together" }, input, beside);
   return element("div", { class: "apixo-field" }, line, feedback.element, ...below);
@@ -59,9 +67,10 @@ export function makeTextField({ spec, settings, texts }, { beside, below = [] } 
  *   labelledBy: string,
  *   saved: () => string,
  *   change: () => void,
+ *   takenBack: () => void,
  * }} options
  */
-export function makeLine({ placeholder, numeric = false, labelledBy, saved, change }) {
+export function makeLine({ placeholder, numeric = false, labelledBy, saved, change, takenBack }) {
   /** @type {HTMLInputElement} */
   const input = element("input", {
     type: "text",
@@ -75,11 +84,12 @@ export function makeLine({ placeholder, numeric = false, labelledBy, saved, chan
       change,
       keydown: (event) => {
         // The page's own shortcuts must not fire, and Escape takes back before it closes.
-        event.stopPropagation();
-        if (event.key === "Escape" && input.value !== saved()) {
-          event.preventDefault();
-          input.value = saved();
-        }
+        const isTakingBack = event.key === "Escape" && input.value !== saved();
+        if (event.key !== "Escape" || isTakingBack) event.stopPropagation();
+        if (!isTakingBack) return;
+        event.preventDefault();
+        input.value = saved();
+        takenBack();
       },
     },
   });

@@ -38,3 +38,20 @@ export function toastFor(ended, { t }) {
   }
   return null;
 }
+
+/**
+ * Show a piece of advice that can be taken back once it has been followed.
+ *
+ * @param {any} toasts The host's; newer ones take it back by a number, older ones by the message.
+ * @param {{ summary: string, detail: string, life: number }} advice `life` in milliseconds.
+ * @returns {() => void} Takes it back.
+ */
+export function advise(toasts, { summary, detail, life }) {
+  if (toasts.info && toasts.dismiss) {
+    const id = toasts.info(summary, { description: detail, duration: life });
+    return () => toasts.dismiss(id);
+  }
+  const message = { severity: "info", summary, detail, life };
+  toasts.add(message);
+  return () => toasts.remove?.(message);
+}

@@ -3,6 +3,7 @@
 import { element } from "./elements.js";
 
 const OVERSCAN_PX = 400;
+const ACTIONS = "[data-action]:not([data-action=copy])";
 
 /**
  * Where each row begins, and at the end where the list ends.
@@ -97,6 +98,7 @@ export function makeWindowedList({ keyOf, heightOf, draw, label }) {
     const wanted = new Map(rows.slice(start, end).map((row, n) => [keyOf(row), start + n]));
     for (const [key, { item }] of drawn) {
       if (wanted.has(key)) continue;
+      if (item.contains(document.activeElement)) root.focus({ preventScroll: true });
       item.remove();
       drawn.delete(key);
     }
@@ -153,6 +155,20 @@ export function makeWindowedList({ keyOf, heightOf, draw, label }) {
       list.style.height = `${offsets[rows.length]}px`;
       place();
     },
+    /**
+     * Give the focus to a row's first action, or to the row that has taken its place.
+     *
+     * @param {number} key
+     * @param {number} index Where it was.
+     */
+    focusRow(key, index) {
+      const near = rows[Math.min(index, rows.length - 1)];
+      const item = (drawn.get(key) ?? (near && drawn.get(keyOf(near))))?.item;
+      const action = item?.querySelector(ACTIONS) ?? item?.querySelector("button, a[href]");
+      (action instanceof HTMLElement ? action : root).focus({ preventScroll: true });
+    },
+    /** Whether nothing that can be used has the focus. */
+    hasLostFocus: () => [null, document.body, root].includes(/** @type {any} */ (document.activeElement)),
     /** The rows that are elements now. */
     inSight: () => [...drawn.values()],
   };
