@@ -132,7 +132,7 @@ DEATHS: dict[str, Callable[[], None]] = {
     "first status received": lambda: _after(ApixoClient, "status"),
     "success written": _step(State.SUCCEEDED),
     "downloading": lambda: _midway(Transport, "download"),
-    "downloaded and verified": lambda: _after(fetch, "verify"),
+    "downloaded and verified": lambda: _after(fetch, "clip_in"),
     "file in its place": lambda: _after(fetch, "write_whole"),
     "collected written": _step(State.COLLECTED),
 }

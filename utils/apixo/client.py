@@ -123,7 +123,7 @@ class ApixoClient:
 
 def _broken_but_named(task_id: str) -> ProtocolError:
     return ProtocolError(
-        f"APIXO's answer to the submit broke off, but what arrived names task {task_id}. "
+        f"APIXO's answer to the submit broke off, but it names task {task_id}. "
         "APIXO is asked about that task; if it is not found, look in APIXO's dashboard.",
         task_id=task_id,
     )

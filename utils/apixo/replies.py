@@ -111,7 +111,7 @@ def read_task_id(reply: Reply) -> str:
         ProtocolError: It says success, and holds no usable id; or it is no plain yes, and names a
             task all the same, which is in the error's `task_id`.
     """
-    named = _named_task(reply)
+    named = named_task_id(reply.body)
     try:
         data = data_of(reply)
     except (ServiceError, ProtocolError) as error:
@@ -130,13 +130,6 @@ def read_task_id(reply: Reply) -> str:
     )
 
 
-def _named_task(reply: Reply) -> str | None:
-    """The task that an answer names anywhere; None where it only repeats the key."""
-    named = named_task_id(reply.body)
-    whole_id = named is not None and shown(named, secret=reply.secret) == named
-    return named if whole_id else None
-
-
 def _named_all_the_same(
     reply: Reply, task_id: str, *, error: ServiceError | ProtocolError | None
 ) -> ProtocolError:
@@ -144,11 +137,12 @@ def _named_all_the_same(
     what = f"an error ({error.status})" if isinstance(error, ServiceError) else "not a plain yes"
     reason = reason_of(reply)
     said = f", which says “{reason}”" if reason else ""
+    name = shown(task_id, secret=reply.secret, most=_LONGEST_ID)
     return ProtocolError(
-        f"APIXO's answer to the submit is {what}{said}, but it names task {task_id}. "
+        f"APIXO's answer to the submit is {what}{said}, but it names task {name}. "
         "APIXO is asked about that task; if it is not found, look in APIXO's dashboard.",
         excerpt=excerpt(reply),
-        task_id=task_id,
+        task_id=task_id if name == task_id else "",  # it may repeat the key
     )
 
 
