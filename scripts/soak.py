@@ -45,9 +45,8 @@ from apixo_wan_animate.utils.ledger.ledger import LEDGER_FILE, Ledger  # noqa: E
 from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
 from apixo_wan_animate.utils.ledger.states import UNFINISHED, State  # noqa: E402
 from apixo_wan_animate.utils.media.probe import verify  # noqa: E402
-from apixo_wan_animate.utils.tasks.desk import SOUNDS, THUMBNAILS  # noqa: E402
 from soak_lines import Callbacks, Process  # noqa: E402
-from soak_verdict import Sample, Verdict, course  # noqa: E402
+from soak_verdict import Sample, Verdict, course, leftovers  # noqa: E402
 
 AT_ONCE = 20
 KINDS = {"new": 0.74, "left": 0.10, "twin": 0.08, "again": 0.08}
@@ -308,7 +307,8 @@ class Soak:
             if row.state is State.COLLECTED:
                 self._look_through(str(self._life.folders.output / row.file))
         verdict.judge_files(rows, self._life.folders.output, self._whole)
-        self._judge_leftovers(rows)
+        left = leftovers(self._life.folders, rows)
+        verdict.notes += [f"left: {path.relative_to(self.folder)}" for path in left[:20]]
         if (alive := self._asked("alive")) != {}:
             verdict.notes.append(f"leak: objects of ended tasks are alive: {alive}")
         errors = [line for line in self._log.read_text().splitlines() if line.startswith("ERROR")]
@@ -321,19 +321,6 @@ class Soak:
         while what not in self._answers and time.monotonic() < end:
             self._turn()
         return self._answers.get(what)
-
-    def _judge_leftovers(self, rows: list[TaskRow]) -> None:
-        """Temporary files, and files of rows that need none."""
-        folders = self._life.folders
-        needed = {row.sound for row in rows if row.state is State.ABANDONED}
-        left = [path for path in folders.temp.rglob("*") if path.is_file()]
-        left += [
-            path for where in (folders.output, folders.state) for path in where.rglob("*.part*")
-        ]
-        left += [path for path in (folders.state / SOUNDS).glob("*") if path.name not in needed]
-        shown = {row.thumbnail for row in rows}
-        left += [path for path in (folders.state / THUMBNAILS).glob("*") if path.name not in shown]
-        self.verdict.notes += [f"left: {path.relative_to(self.folder)}" for path in left[:20]]
 
     def stop(self) -> None:
         """End both processes."""

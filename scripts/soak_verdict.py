@@ -13,6 +13,8 @@ pack.load()
 
 from apixo_wan_animate.utils.ledger.rows import TaskRow  # noqa: E402
 from apixo_wan_animate.utils.ledger.states import State  # noqa: E402
+from apixo_wan_animate.utils.settings import Folders  # noqa: E402
+from apixo_wan_animate.utils.tasks.desk import SOUNDS, THUMBNAILS  # noqa: E402
 
 MOST_RISE_MB = 16.0
 MOST_RISE_MB_PER_HOUR = 16.0
@@ -174,6 +176,17 @@ class Verdict:
             f"threads {before.threads}→{after.threads}, files {before.files}→{after.files}, "
             f"memory {before.memory_mb:.0f}→{after.memory_mb:.0f} MB"
         )
+
+
+def leftovers(folders: Folders, rows: Iterable[TaskRow]) -> list[Path]:
+    """Temporary files, and files of rows that need none."""
+    rows = list(rows)
+    needed = {row.sound for row in rows if row.state is State.ABANDONED}
+    shown = {row.thumbnail for row in rows}
+    left = [path for path in folders.temp.rglob("*") if path.is_file()]
+    left += [path for where in (folders.output, folders.state) for path in where.rglob("*.part*")]
+    left += [path for path in (folders.state / SOUNDS).glob("*") if path.name not in needed]
+    return left + [p for p in (folders.state / THUMBNAILS).glob("*") if p.name not in shown]
 
 
 def course(samples: Sequence[Sample], *, rows: int = 12) -> str:

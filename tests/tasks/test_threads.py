@@ -7,8 +7,7 @@ import threading
 import pytest
 from apixo_wan_animate.utils.tasks import pool as pool_module
 from apixo_wan_animate.utils.tasks.agenda import Agenda, RequestBudget
-from apixo_wan_animate.utils.tasks.pool import Pool
-from apixo_wan_animate.utils.tasks.service import LIMITS, QUICK, WORKERS
+from apixo_wan_animate.utils.tasks.pool import LIMITS, QUICK, WORKERS, Pool
 from clocks import HandClock
 from patience import until
 

@@ -9,6 +9,20 @@ from collections.abc import Callable, Mapping
 
 from ..unexpected import report
 
+LIMITS = {"ledger": 1, "submit": 3, "poll": 4, "fetch": 3, "upload": 3, "encode": 1, "admit": 2}
+"""How much of each kind of work runs at once, the most urgent first.
+
+What takes long (fetch, upload, encode) leaves three workers to the rest. One encoding at a time
+is no loss: x264 has threads of its own.
+"""
+
+QUICK = frozenset({"ledger", "poll"})
+"""Even while every submit hangs too, these have a worker."""
+
+WORKERS = 10
+"""However many tasks there are, sixteen threads in all: the agenda is the eleventh, an upload to
+an object store takes one more (three at once), an encoding at most two more."""
+
 _IDLE_S = 20.0
 """So long after all threads were last at work, those that have nothing to do end."""
 

@@ -24,26 +24,12 @@ from .agenda import Agenda
 from .desk import HostChoice
 from .estimate import Estimate, Estimator
 from .house import Ground, House
-from .pool import Pool
+from .pool import LIMITS, QUICK, WORKERS, Pool
 from .remote import Remotes
 from .request import Request, ShareWish
 from .result_file import LIMIT_BYTES
 from .sharing import Share
 from .watch import Progress, Watch, shutting_down
-
-LIMITS = {"ledger": 1, "submit": 3, "poll": 4, "fetch": 3, "upload": 3, "encode": 1, "admit": 2}
-"""How much of each kind of work runs at once, the most urgent first.
-
-What takes long (fetch, upload, encode) leaves three workers to the rest. One encoding at a time
-is no loss: x264 has threads of its own.
-"""
-
-QUICK = frozenset({"ledger", "poll"})
-"""Even while every submit hangs too, these have a worker."""
-
-WORKERS = 10
-"""However many tasks there are, sixteen threads in all: the agenda is the eleventh, an upload to
-an object store takes one more (three at once), an encoding at most two more."""
 
 SUBMIT_GRACE_S = 5.0
 """So long the end of the process waits for a submit whose answer is on its way."""
