@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from itertools import islice
-from pathlib import Path
 
 import av
 import numpy as np
@@ -17,11 +16,6 @@ from apixo_wan_animate.utils.media.pcm import PIECE_SAMPLES, Pcm
 from apixo_wan_animate.utils.media.types import Sound
 from clips_made import click_starts, clicks
 from encoded_frames import T, encoded, frames
-
-
-@pytest.fixture
-def target(tmp_path) -> Path:
-    return tmp_path / "clip.mp4"
 
 
 def test_a_sound_of_thirty_hertz_takes_no_memory_for_being_brought_to_a_usual_rate(tmp_path):

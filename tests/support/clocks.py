@@ -59,3 +59,20 @@ class FastClock:
 
     def wait(self, stop: threading.Event, delay_s: float) -> bool:
         return stop.wait(max(0.0, delay_s / self._factor))
+
+
+class RealtimeClock:
+    """Waits a small part of what is asked, so that attempts follow quickly."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, stop: threading.Event, delay_s: float) -> bool:
+        self.waits.append(delay_s)
+        return stop.wait(delay_s / 500)

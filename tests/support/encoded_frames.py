@@ -21,6 +21,11 @@ def frames(count: int = T, height: int = H, width: int = W) -> torch.Tensor:
     return torch.from_numpy(pictures).float() / 255
 
 
+def noise(count: int, height: int = H, width: int = W) -> torch.Tensor:
+    random = torch.Generator().manual_seed(2)
+    return torch.rand(count, height, width, 3, generator=random)
+
+
 def encoded(target: Path, source: torch.Tensor, rate=RATE, sound=None, **options) -> EncodedClip:
     clip = FramesClip(source, Fraction(rate), sound)
     return encode_clip(clip, target, options=EncodeOptions(**options))

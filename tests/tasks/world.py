@@ -190,3 +190,7 @@ class World:
 def outcome(watch: Watch, *, limit_s: float = 90.0) -> Outcome:
     assert watch.wait(limit_s), f"still {watch.progress}"
     return watch.outcome()
+
+
+def uploads(world: World) -> int:
+    return world.remote.counts["upload"]

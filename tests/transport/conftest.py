@@ -15,6 +15,7 @@ from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.clock import SystemClock
 from apixo_wan_animate.utils.transport import Transport, sockets, watch
 from rawserver import RawServer, Script, make_certificate
+from served_file import LIMIT
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,19 @@ def serve() -> Iterator[Callable[..., RawServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def fetch(transport, tmp_path, loopback):
+    """Download from a server, and give what lies on disk."""
+
+    def run(server: RawServer, path: str = "/r.mp4", **options) -> bytes:
+        target = tmp_path / "result.mp4.part"
+        options = {"limit_bytes": LIMIT, "rule": loopback} | options
+        transport.download(server.origin + path, target, **options)
+        return target.read_bytes()
+
+    return run
 
 
 @pytest.fixture

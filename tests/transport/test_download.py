@@ -1,102 +1,33 @@
-"""A file comes down whole, or there is an error; what was cut goes on where it was."""
+"""A file comes down whole, or there is an error; and nothing else passes for it."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
-import random
 import threading
 import time
 import traceback
 import tracemalloc
-from collections.abc import Callable
 
 import pytest
 from apixo_wan_animate.utils.addresses import AddressRule
 from apixo_wan_animate.utils.errors import (
     InputError,
-    NotSentError,
     Stopped,
     TransportError,
 )
 from apixo_wan_animate.utils.transport import RefusedLinkError, Transport
+from clocks import RealtimeClock
 from patience import one_of_three
-from rawserver import Asked, RawServer, Wire, answering, reply_bytes
+from rawserver import Asked, Wire, answering, reply_bytes
+from served_file import FILE, LIMIT, begin_of, host, part, same, whole
 from stopping import felt_after_s
 
-FILE = random.Random(7).randbytes(300_007)
-OTHER = random.Random(8).randbytes(300_007)
 SECRET = "5ecret"
-LIMIT = 10_000_000
-
-
-class RealtimeClock:
-    """Waits a small part of what is asked, so that attempts follow quickly."""
-
-    def __init__(self) -> None:
-        self.waits: list[float] = []
-
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wait(self, stop: threading.Event, delay_s: float) -> bool:
-        self.waits.append(delay_s)
-        return stop.wait(delay_s / 500)
 
 
 @pytest.fixture
 def transport() -> Transport:
     return Transport(RealtimeClock())
-
-
-@pytest.fixture
-def fetch(transport, tmp_path, loopback):
-    """Download from a server, and give what lies on disk."""
-
-    def run(server: RawServer, path: str = "/r.mp4", **options) -> bytes:
-        target = tmp_path / "result.mp4.part"
-        options = {"limit_bytes": LIMIT, "rule": loopback} | options
-        transport.download(server.origin + path, target, **options)
-        return target.read_bytes()
-
-    return run
-
-
-def same(content: bytes, wanted: bytes = FILE) -> bool:
-    return hashlib.sha256(content).digest() == hashlib.sha256(wanted).digest()
-
-
-def host(
-    serve_one: Callable[[Wire, Asked, int], None],
-) -> Callable[[Wire], None]:
-    """A script that hands each request to a function, with its number from 0."""
-
-    def script(wire: Wire) -> None:
-        while (asked := wire.request()) is not None:
-            with wire.server.lock:
-                number = len(wire.server.requests) - 1
-            serve_one(wire, asked, number)
-
-    return script
-
-
-def begin_of(asked: Asked) -> int:
-    return int(asked.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
-
-
-def part(start: int, content: bytes = FILE, *, tag: str = '"v1"', upto: int | None = None) -> bytes:
-    """A 206 from `start`, of which only the bytes before `upto` come."""
-    where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    length = len(content) - start
-    piece = content[start:upto]
-    return reply_bytes(206, piece, length=length, Content_Range=where, ETag=tag)
-
-
-def whole(content: bytes = FILE, *, upto: int | None = None, **headers: str) -> bytes:
-    return reply_bytes(200, content[:upto], length=len(content), **headers)
 
 
 def test_a_file_comes_down_to_the_byte(serve, fetch):
@@ -129,200 +60,6 @@ def test_a_part_of_before_is_written_over(serve, fetch, tmp_path):
     server = serve(answering(whole()))
     assert same(fetch(server))
     assert "range" not in server.requests[0].headers
-
-
-# Cuts
-
-
-def test_a_cut_goes_on_with_a_range_of_the_same_version(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(upto=123_456, ETag='"v1"'))
-            wire.close()
-        else:
-            wire.send(part(begin_of(asked)))
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert server.requests[1].headers["range"] == "bytes=123456-"
-    assert server.requests[1].headers["if-range"] == '"v1"'
-    assert len(server.requests) == 2
-
-
-def test_many_cuts_go_on_as_long_as_each_brings_something(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        start = begin_of(asked)
-        send = whole(upto=20_000, ETag='"v1"') if number == 0 else part(start, upto=start + 20_000)
-        wire.send(send)
-        wire.close()
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert len(server.requests) >= 15
-
-
-def test_a_date_serves_where_there_is_no_tag(serve, fetch):
-    date = "Mon, 23 Nov 2026 10:00:00 GMT"
-
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(upto=50_000, ETag='W/"weak"', Last_Modified=date))
-            wire.close()
-        else:
-            wire.send(part(begin_of(asked), tag='W/"weak"'))
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert server.requests[1].headers["if-range"] == date
-
-
-def test_without_anything_to_tell_versions_apart_it_starts_over(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        wire.send(whole(OTHER if number == 0 else FILE, upto=50_000 if number == 0 else None))
-        wire.close()
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert "range" not in server.requests[1].headers
-
-
-def test_a_file_that_changed_between_two_attempts_starts_over(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(OTHER, upto=50_000, ETag='"v1"'))
-            wire.close()
-        else:  # an honest host: If-Range does not match, so the whole comes
-            wire.send(whole(ETag='"v2"'))
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert len(server.requests) == 2
-
-
-def test_a_host_that_goes_on_with_another_version_is_not_believed(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(OTHER, upto=50_000, ETag='"v1"'))
-            wire.close()
-        elif "range" in asked.headers:
-            wire.send(part(begin_of(asked), tag='"v2"'))
-        else:
-            wire.send(whole(ETag='"v2"'))
-
-    assert same(fetch(serve(host(one))))
-
-
-def test_a_host_that_goes_on_with_another_size_is_not_believed(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(OTHER[:200_000], upto=50_000, ETag='"v1"'))
-            wire.close()
-        elif "range" in asked.headers:
-            wire.send(part(begin_of(asked)))
-        else:
-            wire.send(whole(ETag='"v1"'))
-
-    assert same(fetch(serve(host(one))))
-
-
-@pytest.mark.parametrize("start", [0, 49_999, 50_001, 299_000])
-def test_a_host_that_goes_on_elsewhere_is_not_believed(serve, fetch, start):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(upto=50_000, ETag='"v1"'))
-            wire.close()
-        elif "range" in asked.headers:
-            wire.send(part(start))
-        else:
-            wire.send(whole(ETag='"v1"'))
-
-    assert same(fetch(serve(host(one))))
-
-
-def test_a_host_that_ignores_the_range_is_read_from_the_start(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        wire.send(whole(upto=50_000 if number == 0 else None, ETag='"v1"'))
-        wire.close()
-
-    assert same(fetch(serve(host(one))))
-
-
-def test_a_range_that_is_impossible_starts_over(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        if number == 0:
-            wire.send(whole(upto=50_000, ETag='"v1"'))
-            wire.close()
-        elif "range" in asked.headers:
-            wire.send(reply_bytes(416, b"", Content_Range="bytes */300007"))
-        else:
-            wire.send(whole(ETag='"v1"'))
-
-    assert same(fetch(serve(host(one))))
-
-
-def test_a_part_that_nobody_asked_for_is_completed_or_asked_for_again(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        start = begin_of(asked)
-        upto = 100_000 if number == 0 else len(FILE)
-        where = f"bytes {start}-{upto - 1}/{len(FILE)}"
-        wire.reply(206, FILE[start:upto], Content_Range=where, ETag='"v1"')
-
-    assert same(fetch(serve(host(one))))
-
-
-def test_a_chunked_file_that_is_cut_starts_over(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        wire.send(b"%x\r\n" % len(FILE) + (FILE[:5000] if number == 0 else FILE + b"\r\n"))
-        if number == 0:
-            wire.close()
-        else:
-            wire.send(b"0\r\n\r\n")
-
-    server = serve(host(one))
-    assert same(fetch(server))
-    assert len(server.requests) == 2
-
-
-def test_a_host_that_is_gone_for_a_moment_is_waited_for(serve, fetch):
-    def script(wire: Wire) -> None:
-        if wire.number < 3:
-            wire.reset()
-            return
-        wire.request()
-        wire.send(whole())
-
-    assert same(fetch(serve(script)))
-
-
-def test_cuts_that_bring_nothing_new_end_it(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        wire.send(whole(upto=1000) if number % 2 else whole(upto=900))
-        wire.close()
-
-    server = serve(host(one))
-    with pytest.raises(TransportError, match="broke off after 1000 of 300007"):
-        fetch(server)
-    assert len(server.requests) <= 10
-
-
-def test_cuts_end_it_even_where_each_brings_a_byte(serve, fetch):
-    def one(wire: Wire, asked: Asked, number: int) -> None:
-        start = begin_of(asked)
-        wire.send(part(start, upto=start + 1) if start else whole(upto=1, ETag='"v1"'))
-        wire.close()
-
-    server = serve(host(one))
-    with pytest.raises(TransportError):
-        fetch(server)
-    assert len(server.requests) <= 50
-
-
-def test_a_host_that_is_not_there_was_not_reached(fetch, serve):
-    server = serve(answering(whole()))
-    server.close()
-    with pytest.raises(NotSentError):
-        fetch(server)
 
 
 def test_a_body_longer_than_announced_is_taken_at_its_word(serve, fetch):

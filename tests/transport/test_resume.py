@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from apixo_wan_animate.utils.errors import TransportError
 from apixo_wan_animate.utils.transport import Partial, RefusedLinkError, Transport
+from clocks import RealtimeClock
 from rawserver import Asked, Wire, reply_bytes
-
-from .test_download import FILE, LIMIT, OTHER, RealtimeClock, begin_of, host, part, same, whole
+from served_file import FILE, LIMIT, OTHER, begin_of, host, part, same, whole
 
 HALF = 150_000
 DATE = "Wed, 25 Nov 2026 08:00:00 GMT"
