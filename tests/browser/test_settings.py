@@ -142,7 +142,7 @@ def test_settings_count_without_a_restart_and_are_there_after_a_reload(practisin
 
 def test_the_gear_of_the_panel_opens_our_page(practising, open_page):
     page = open_page(practising)
-    page.open_panel().get_by_role("button", name="Settings of Wan Animate").click()
+    page.open_panel().get_by_role("button", name="Wan Animate settings").click()
     page.field("apixo.key").wait_for()
 
 

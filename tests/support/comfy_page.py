@@ -17,7 +17,10 @@ SETTINGS = "Wan Animate (APIXO)"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 RUN_LIMIT_MS = 120_000
 
-KNOWN_TROUBLE = ("Failed to load resource", "Content Security Policy", "Refused to connect")
+KNOWN_TROUBLE = (
+    "Failed to load resource", "Content Security Policy", "Refused to connect",
+    "Unhandled message",  # an event of a task came before this page had loaded any extension
+)  # fmt: skip
 """What the host's own page, and packs beside ours, put into the console on their own account."""
 
 

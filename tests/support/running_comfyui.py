@@ -92,6 +92,10 @@ class Comfy:
     def interrupt(self) -> None:
         requests.post(self.url + "/interrupt", json={}, timeout=60).raise_for_status()
 
+    def is_idle(self) -> bool:
+        queue = self.get("/queue")
+        return not queue["queue_running"] and not queue["queue_pending"]
+
 
 def succeeded(entry: dict[str, Any]) -> bool:
     return entry["status"]["status_str"] == "success"

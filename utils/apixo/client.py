@@ -10,7 +10,7 @@ from blake3 import blake3
 from ..errors import ProtocolError, TransportError
 from ..settings import Secret
 from ..transport import Reply, Transport
-from .envelope import not_documented, shown
+from .envelope import not_documented, repeats
 from .replies import TaskStatus, read_balance, read_status, read_task_id
 from .request import MODEL, Submission
 from .task_ids import check_task_id, named_task_id
@@ -74,7 +74,7 @@ class ApixoClient:
             )
         except TransportError as error:
             named = named_task_id(error.received)
-            if named is None or shown(named, secret=self._key) != named:
+            if named is None or repeats(self._key, named):
                 raise
             raise _broken_but_named(named) from error
         return read_task_id(self._marked(reply))

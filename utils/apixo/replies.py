@@ -23,6 +23,7 @@ from .envelope import (
     not_documented,
     one_line,
     reason_of,
+    repeats,
     shown,
     text,
     unwrapped,
@@ -119,7 +120,7 @@ def read_task_id(reply: Reply) -> str:
             raise
         raise _named_all_the_same(reply, named, error=error) from error
     task_id = id_in(data)
-    if task_id is not None:
+    if task_id is not None and not repeats(reply.secret, task_id):
         return task_id
     if named is not None:
         raise _named_all_the_same(reply, named, error=None)
@@ -142,7 +143,7 @@ def _named_all_the_same(
         f"APIXO's answer to the submit is {what}{said}, but it names task {name}. "
         "APIXO is asked about that task; if it is not found, look in APIXO's dashboard.",
         excerpt=excerpt(reply),
-        task_id=task_id if name == task_id else "",  # it may repeat the key
+        task_id="" if repeats(reply.secret, task_id) else task_id,
     )
 
 

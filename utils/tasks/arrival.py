@@ -28,6 +28,11 @@ class Arrival:
         self._so_far = Partial()
         self._turn_s = FIRST_TURN_S
 
+    @property
+    def received(self) -> int:
+        """Bytes from which a later link can go on; 0 where none can."""
+        return self._so_far.received if self._so_far.resumable else 0
+
     def bring(self, url: str, part: Path) -> str:
         """Bring the file to its place; what an earlier link has brought there counts.
 

@@ -45,6 +45,7 @@ from .turns import GaveWayError
 from .unverified import (
     UNVERIFIED,
     Rejections,
+    SameAgainError,
     clip_ending,
     describe_unverified,
     unverified,
@@ -180,27 +181,40 @@ class Fetcher:
         """
         late = trying.again or self._desk.clock.monotonic() - trying.began > PATIENCE_S
         refusals: list[WanAnimateError] = []
+        same: list[str] = []
         folder = self._desk.folders.output / self._desk.settings.load().output
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / part_name(trying.job.row, self._desk.ledger.owner)
         for link in links:
+            had = trying.arrival.received
             try:
-                info = self._receive(trying, link, part)
+                info = self._receive(trying, link, part, put_aside=len(links) == 1)
             except (TransportError, MediaError, InputError) as error:
-                may_pass = isinstance(error, TransportError) and not late
+                goes_on = trying.arrival.received > had
+                may_pass = isinstance(error, TransportError) and (goes_on or not late)
                 if may_pass or isinstance(error, TooLargeError):  # the disk may be the reason
                     raise
                 refusals.append(error)
-                continue
-            try:
-                if info is not None:
-                    self._keep(trying, part, info=info, url=link)
-            finally:
-                trying.arrival.discard()
-            return
+                if isinstance(error, SameAgainError):
+                    same.append(link)
+            else:
+                self._hold(trying, part, info, url=link)
+                return
         passing = [error for error in refusals if not is_gone(error)]
         refused = [error for error in refusals if isinstance(error, RefusedLinkError)]
+        if same and not passing and (trying.ask or not refused):
+            info = self._receive(trying, same[0], part, put_aside=True)
+            self._hold(trying, part, info, url=same[0])
+            return
+        trying.ask = trying.ask or bool(refused)
         raise (passing or refused or refusals)[0]
+
+    def _hold(self, trying: _Trying, part: Path, info: ClipInfo | None, *, url: str) -> None:
+        try:
+            if info is not None:
+                self._keep(trying, part, info=info, url=url)
+        finally:
+            trying.arrival.discard()
 
     def _links_anew(self, job: Job) -> tuple[str, ...]:
         client = self._desk.remotes.client(job.row)
@@ -214,13 +228,17 @@ class Fetcher:
         job.result_urls = status.result_urls
         return status.result_urls
 
-    def _receive(self, trying: _Trying, url: str, part: Path) -> ClipInfo | None:
+    def _receive(
+        self, trying: _Trying, url: str, part: Path, *, put_aside: bool
+    ) -> ClipInfo | None:
         """Bring what a link leads to onto the disk, and make sure that it is a clip.
 
         Returns:
             What it holds; None where it is no sound clip and was put aside as what it is.
 
         Raises:
+            SameAgainError: It is no sound clip, comes as the same each time, and may not be put
+                aside: another link may lead to a better one.
             DecodeError: It is no clip, and another try may bring one.
             WanAnimateError, OSError: As `Arrival.bring`.
         """
@@ -229,23 +247,29 @@ class Fetcher:
             return clip_in(part)
         except DecodeError as error:
             try:
-                self._put_aside(trying, part, error, media_type=media_type)
+                self._judge_damaged(trying, part, error, ending=clip_ending(part, media_type))
+                if not put_aside:
+                    raise SameAgainError(str(error)) from error
+                self._put_aside(trying, part, error, ending=clip_ending(part, media_type))
             finally:
                 trying.arrival.discard()
             return None
 
-    def _put_aside(
-        self, trying: _Trying, part: Path, error: DecodeError, *, media_type: str
+    def _judge_damaged(
+        self, trying: _Trying, part: Path, error: DecodeError, *, ending: str
     ) -> None:
-        """Keep a file that is no sound clip once the same has come often enough; else try on.
+        """Let a file that is no sound clip through once the same has come often enough.
 
         Raises:
             DecodeError: As given; another try may bring a better one.
         """
-        job, row = trying.job, trying.job.row
-        ending, now = clip_ending(part, media_type), self._desk.clock.monotonic()
+        now = self._desk.clock.monotonic()
         if not ending or not trying.rejections.is_final(part, now=now, at_once=trying.again):
             raise error
+
+    def _put_aside(self, trying: _Trying, part: Path, error: DecodeError, *, ending: str) -> None:
+        """Keep a file that is no sound clip, and say so."""
+        job, row = trying.job, trying.job.row
         sync(part)
         file = put_in_place(part, part.with_name(unverified_name(row, ending)))
         self._describe(row, None, file=file)

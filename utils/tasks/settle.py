@@ -113,7 +113,9 @@ class Settler:
         """The candidate is none; a later callback may bring another."""
         with suppress(WanAnimateError):
             fresh = self._desk.ledger.row(row.id)
-            still_unknown = fresh is not None and fresh.state is State.UNKNOWN
+            if fresh is None or fresh.candidate != row.candidate:
+                return  # another has come meanwhile
+            still_unknown = fresh.state is State.UNKNOWN
             known = {"note": str(error)} if still_unknown else {}
             self._desk.ledger.note(row.id, candidate="", **known)
 

@@ -19,6 +19,10 @@ _PICTURE_BRANDS = frozenset({b"avif", b"heic", b"heix", b"mif1"})
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp"})
 
 
+class SameAgainError(DecodeError):
+    """The same file has come often enough: a further download would bring it once more."""
+
+
 @dataclass
 class Rejections:
     """The whole files that one result's downloads have brought, and that were no sound clips.
