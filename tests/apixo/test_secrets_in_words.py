@@ -127,3 +127,10 @@ def test_a_task_id_that_is_the_key_is_not_shown(service, submission):
     with pytest.raises(ProtocolError) as caught:
         service.answers({"code": 429, "data": {"taskId": KEY}}, status=429).submit(submission)
     assert pieces(f"{caught.value} {caught.value.excerpt}") == set()
+
+
+def test_a_plain_yes_whose_task_id_is_the_key_names_no_task(service, submission):
+    with pytest.raises(ProtocolError) as caught:
+        service.answers({"code": 200, "data": {"taskId": KEY}}).submit(submission)
+    assert caught.value.task_id == ""
+    assert pieces(f"{caught.value} {caught.value.excerpt}") == set()

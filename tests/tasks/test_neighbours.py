@@ -199,11 +199,29 @@ def test_a_candidate_that_is_another_rows_task_is_not_bound(world):
     with pytest.raises(TaskUnknownError):
         outcome(service.start(request(1)))
     (task,) = [t for t in world.dashboard() if t["taskId"] != other.task_id]
-    service.callback(*called_back(task, task_id=other.task_id))
     before = world.remote.counts["status"]
-    until(lambda: world.remote.counts["status"] >= before)
+    service.callback(*called_back(task, task_id=other.task_id))
+    until(lambda: world.remote.counts["status"] > before)
+    until(lambda: not any(row.candidate for row in world.rows()))
     service._open().scan()
     assert {row.state for row in world.rows()} == {State.COLLECTED, State.UNKNOWN}
+
+
+def test_a_candidate_that_comes_while_a_wrong_one_is_asked_about_is_asked_about_too(world, gate):
+    with_callback(world)
+    service = world.service()
+    other = outcome(service.start(request(2))).row
+    world.plan.add("submit", faults.lost)
+    with pytest.raises(TaskUnknownError):
+        outcome(service.start(request(1)))
+    (task,) = [t for t in world.dashboard() if t["taskId"] != other.task_id]
+    world.plan.add("status", gate, times=1)
+    service.callback(*called_back(task, task_id=other.task_id))
+    assert gate.reached.wait(60)
+    service.callback(*called_back(task))
+    gate.open()
+    until(lambda: {row.state for row in world.rows()} == {State.COLLECTED})
+    assert (world.submits, world.accepted) == (2, 2)
 
 
 def test_a_candidate_outlives_a_restart(world):

@@ -102,22 +102,24 @@ class Settler:
             left -= isinstance(error, _DeniedError)  # nothing else speaks against a candidate
             over = isinstance(error, (InputError, RowGoneError)) or left < 0
             if row is not None and over and isinstance(error, WanAnimateError):
-                self._give_up(row, error)
+                over = self._give_up(row, error)
+                left = left if over else _TRIES
         if not over:
             self._desk.agenda.after(next(delays), lambda: self._put(row_id, delays, left=left))
             return
         with self._lock:
             self._looking.discard(row_id)
 
-    def _give_up(self, row: TaskRow, error: WanAnimateError) -> None:
-        """The candidate is none; a later callback may bring another."""
+    def _give_up(self, row: TaskRow, error: WanAnimateError) -> bool:
+        """The candidate is none; False where another has come meanwhile, to be asked about."""
         with suppress(WanAnimateError):
             fresh = self._desk.ledger.row(row.id)
             if fresh is None or fresh.candidate != row.candidate:
-                return  # another has come meanwhile
+                return fresh is None
             still_unknown = fresh.state is State.UNKNOWN
             known = {"note": str(error)} if still_unknown else {}
             self._desk.ledger.note(row.id, candidate="", **known)
+        return True
 
     def _prove(self, row: TaskRow) -> bool:
         """Bind the candidate if the service answers for it; True when there is no more to ask.

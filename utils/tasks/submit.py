@@ -55,8 +55,8 @@ def unknown_fate(row: TaskRow) -> TaskUnknownError:
     adopt = f"tasks panel, or “cli.py tasks adopt {row.id} {row.candidate or 'TASK_ID'}”"
     if row.candidate:
         then = (
-            f"Task {row.candidate} is asked about by itself, so run again in a minute; if the row "
-            "stays unknown, look for the task in APIXO's dashboard"
+            f"APIXO is being asked about task {row.candidate}, so run again in a minute; if the "
+            "row stays unknown, look for the task in APIXO's dashboard"
         )
     else:
         then = "Look for it in APIXO's dashboard"
